@@ -1,0 +1,1 @@
+"""Recurrent networks as tuples of their weights: cells, one loop over time, training, analysis."""
