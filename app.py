@@ -1,0 +1,24 @@
+"""Carry the One: the front door.
+
+The server imports this file once, when it starts, and finds ``app``; then it runs it as
+``__main__`` for every visitor and every click.
+"""
+
+import streamlit as st
+
+from ui import engine
+
+if __name__ == "__main__":
+    from ui import session
+
+    engine.start()
+    st.set_page_config(page_title="Carry the One", page_icon=":material/exposure_plus_1:", layout="wide")
+    train = st.Page("ui/train.py", title="Train", icon=":material/show_chart:", default=True)
+    gates = st.Page("ui/gates.py", title="Gates", icon=":material/grid_on:")
+    headlines = st.Page("ui/headlines.py", title="Headlines", icon=":material/notes:")
+    page = st.navigation([train, gates, headlines], position="top")
+    if page is not train:
+        session.keep_training()
+    page.run()
+else:
+    app = st.App(__file__, lifespan=engine.lifespan)

@@ -1,0 +1,137 @@
+"""The process behind all visitors: TensorFlow's import, compiled programs, fair compute.
+
+Nothing here belongs to one visitor. TensorFlow takes seconds to import, so it is imported in a
+thread while the page is already painted; a page asks `ready()` before it reaches for the core.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import sys
+import threading
+import time
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Iterator
+
+log = logging.getLogger(__name__)
+
+_SLOTS = threading.BoundedSemaphore(os.cpu_count() or 1)
+_start_lock = threading.Lock()
+_thread: threading.Thread | None = None
+_imported = threading.Event()
+_failure: list[BaseException] = []
+_compiling: dict[Any, threading.Thread] = {}
+_errors: dict[Any, str] = {}
+
+
+@asynccontextmanager
+async def lifespan(app):
+    """Begin when the server starts, before the first visitor comes."""
+    start()
+    yield
+
+
+def start() -> None:
+    """Import TensorFlow and compile the default programs in a thread; again: nothing."""
+    global _thread
+    with _start_lock:
+        if _thread is None:
+            _thread = threading.Thread(target=_prepare, name="engine", daemon=True)
+            _thread.start()
+
+
+def ready() -> bool:
+    """Whether the core is imported. False means: draw what needs no core, and look again."""
+    return _imported.is_set() and not _failure
+
+
+def wait(timeout: float | None = None) -> bool:
+    """Block until the core is imported; raise what its import raised."""
+    start()
+    _imported.wait(timeout)
+    if _failure:
+        raise RuntimeError(f"the core could not be imported: {_failure[0]}") from _failure[0]
+    return ready()
+
+
+@contextmanager
+def compute_slot() -> Iterator[None]:
+    """Hold one of as many slots as there are cores, so that many visitors share them fairly.
+
+    Keep it short (about 100 ms) and draw nothing inside.
+    """
+    with _SLOTS:
+        yield
+
+
+def compiled(settings: Any) -> bool:
+    """Whether ``settings`` can train at once; if not, compile its program in a thread.
+
+    One program serves every visitor with the same shapes. Raises RuntimeError when compiling it
+    failed.
+    """
+    if not wait(0):
+        return False
+    from rnn_core import training
+
+    if training.is_compiled(settings):
+        return True
+    with _start_lock:
+        if settings in _errors:
+            raise RuntimeError(_errors.pop(settings))
+        if settings not in _compiling:
+            thread = threading.Thread(target=_compile, args=(settings,), daemon=True)
+            _compiling[settings] = thread
+            thread.start()
+    return False
+
+
+def _prepare() -> None:
+    try:
+        started = time.perf_counter()
+        from rnn_core import training  # noqa: F401  (this is the import of TensorFlow)
+
+        _tame_streamlit()
+        log.info("core imported in %.1f s", time.perf_counter() - started)
+    except BaseException as error:
+        log.exception("the core could not be imported")
+        _failure.append(error)
+        return
+    finally:
+        _imported.set()
+    from rnn_core.training import AdditionSettings
+
+    for settings in (AdditionSettings(), AdditionSettings.tutorial()):
+        compiled(settings)
+
+
+def _compile(settings: Any) -> None:
+    from rnn_core import training
+
+    try:
+        training.warm_up(settings)
+        gc.freeze()
+    except Exception as error:
+        log.exception("compiling %s failed", settings)
+        _errors[settings] = str(error)
+    finally:
+        with _start_lock:
+            _compiling.pop(settings, None)
+
+
+def _tame_streamlit() -> None:
+    """Make the clean-up that Streamlit does after every script run harmless.
+
+    After each run, a fragment's poll included, Streamlit 1.67 calls ``gc.collect(2)``, which walks
+    all of TensorFlow's objects (155 ms), and ``keras.backend.clear_session()``, which drops
+    TensorFlow's compiled kernels: ten visitors training would each undo the others' caches. The objects
+    that the import made live as long as the process, so the collector need not look at them
+    again; and this process holds no Keras model that a session could clear.
+    """
+    gc.collect()
+    gc.freeze()
+    keras = sys.modules.get("keras")
+    if keras is not None:
+        keras.backend.clear_session = lambda *args, **kwargs: None

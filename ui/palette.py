@@ -1,0 +1,23 @@
+"""One colour, one meaning, on every page and in both themes.
+
+Marks are drawn in colours that keep at least 3:1 against the light and the dark background, so one
+chart specification serves both. Right and wrong also differ in shape.
+"""
+
+TRAIN = "#3a80c9"
+VALIDATION = "#d2691e"
+PAST = "#9aa0a8"  # earlier runs of this visit
+RIGHT = "#2f8f6b"
+WRONG = "#d1495b"
+MARKER = "#8a8f98"  # rules and annotations
+
+#: Gates, 0 to 1. State the domain wherever it is used.
+GATE_DOMAIN = (0.0, 1.0)
+GATES = ["#f4f1e8", "#cfdccf", "#9cc3bd", "#63a2ab", "#377d96", "#245a7d", "#1a3860"]
+
+#: States and candidates, -1 to 1, symmetric about 0.
+STATE_DOMAIN = (-1.0, 1.0)
+STATES = ["#8c3b1f", "#c8703f", "#e5b48f", "#f4f1e8", "#9cbcd4", "#4a86b4", "#1f4f86"]
+
+#: Carry in: none, one. The same pair wherever a point or a state is coloured by its carry.
+CARRY = ("#8a8f98", "#a8439b")
