@@ -9,7 +9,11 @@ VALIDATION = "#d2691e"
 PAST = "#9aa0a8"  # earlier runs of this visit
 RIGHT = "#2f8f6b"
 WRONG = "#d1495b"
-MARKER = "#8a8f98"  # rules and annotations
+MARKER = "#858b95"  # rules and annotations
+
+BIT_1, ON_BIT_1 = "#45546a", "#ffffff"  # a cell that holds a 1, and the digit on it
+BIT_0, ON_BIT_0 = "#e4e1d9", "#3b3f46"
+CROSS = "M-1,-1L1,1M-1,1L1,-1"  # a wrong bit's mark, as an SVG path
 
 #: Gates, 0 to 1. State the domain wherever it is used.
 GATE_DOMAIN = (0.0, 1.0)
