@@ -277,6 +277,33 @@ class Stack(NamedTuple):
         return h, tuple(states), tuple(gates)
 
 
+class SkipStack(NamedTuple):
+    """A stack with skip connections (Graves 2013, arXiv 1308.0850).
+
+    Every layer but the first reads [x, h of the layer beneath]; all layers are read out.
+    """
+
+    cells: tuple
+
+    @classmethod
+    def init(cls, kinds, input_size: int, units: int, *, seed: int) -> SkipStack:
+        seeds = np.random.SeedSequence(seed).generate_state(len(kinds))
+        sizes = [input_size] + [input_size + units] * (len(kinds) - 1)
+        return cls(tuple(k.init(d, units, seed=int(s)) for k, d, s in zip(kinds, sizes, seeds)))
+
+    @property
+    def units(self) -> int:
+        return sum(cell.units for cell in self.cells)
+
+    def wire(self, x, layer):
+        h = [layer(0, x)]
+        for k in range(1, len(self.cells)):
+            h.append(layer(k, tf.concat([x, h[-1]], axis=-1)))
+        return tf.concat(h, axis=-1)
+
+    zero_state, step = Stack.zero_state, Stack.step
+
+
 class Bidirectional(NamedTuple):
     """Two cells, one reading from each end (Schuster & Paliwal 1997); see `unroll`.
 

@@ -31,6 +31,7 @@ TYPES: dict[str, type] = {
         cells.GRUNoReset,
         cells.LSTM,
         cells.Stack,
+        cells.SkipStack,
         cells.Backward,
         cells.Bidirectional,
     )
@@ -56,7 +57,7 @@ def save(model: Any, folder, *, dtype: str = "float32", **about: Any) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
-        name: np.ascontiguousarray(value.numpy().astype(dtype)) for name, value in leaves(model)
+        name: np.asarray(value.numpy(), dtype=dtype, order="C") for name, value in leaves(model)
     }
     raw = safetensors.numpy.save(tensors)
     config = {

@@ -60,3 +60,44 @@ def clip(gradients: Any, norm: float) -> Any:
     """Scale the whole tree down to global norm ``norm`` where it is longer (Pascanu et al. 2013)."""
     scale = tf.minimum(1.0, norm / (global_norm(gradients) + 1e-12))
     return tf.nest.map_structure(lambda g: g * scale, gradients)
+
+
+def orthogonalise(blocks: tf.Tensor, iterations: int = 5) -> tf.Tensor:
+    """Push every singular value of ``blocks`` [..., m, n] towards 1 (U S V^T -> about U V^T).
+
+    Newton-Schulz with the quintic of Jordan et al. 2024, "Muon": singular values end between
+    about 0.7 and 1.2, which serves an update as well as exact ones.
+    """
+    tall = blocks.shape[-2] > blocks.shape[-1]
+    X = tf.linalg.matrix_transpose(blocks) if tall else blocks
+    X = X / (tf.norm(X, axis=[-2, -1], keepdims=True) + 1e-7)
+    for _ in range(iterations):
+        A = tf.matmul(X, X, transpose_b=True)
+        X = 3.4445 * X + tf.matmul(-4.7750 * A + 2.0315 * tf.matmul(A, A), X)
+    return tf.linalg.matrix_transpose(X) if tall else X
+
+
+def muon(
+    W: tf.Tensor,
+    momentum: tf.Tensor,
+    gradient: tf.Tensor,
+    learning_rate,
+    *,
+    block: int,
+    beta: float = 0.95,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """One step of Muon (Jordan et al. 2024) for a matrix ``W`` [D, k * block].
+
+    M = beta M + G
+    W = W - learning_rate sqrt(max(1, D / block)) orthogonalise(G + beta M), each block for itself
+
+    A recurrent cell's W and U hold one block for each gate, hence ``block``, the cell's units.
+    Weights that are no product's matrix (biases, embeddings, read-outs) are left to `adam`.
+    """
+    rows, columns = W.shape
+    momentum = beta * momentum + gradient
+    update = gradient + beta * momentum
+    blocks = tf.transpose(tf.reshape(update, [rows, columns // block, block]), [1, 0, 2])
+    blocks = orthogonalise(blocks) * max(1.0, rows / block) ** 0.5
+    update = tf.reshape(tf.transpose(blocks, [1, 0, 2]), [rows, columns])
+    return W - learning_rate * update, momentum

@@ -6,7 +6,7 @@ from typing import Any, Callable, NamedTuple
 
 import tensorflow as tf
 
-from rnn_core.cells import Backward, Bidirectional, Stack
+from rnn_core.cells import Backward, Bidirectional, SkipStack, Stack
 
 
 class Trace(NamedTuple):
@@ -38,7 +38,7 @@ def unroll(
     ``lengths`` [B]: a row's state stands still past its length, so padding can't change a
     result; its outputs and gates there are 0. ``reverse`` reads each row from its own end; outputs stay at their input's place.
     ``disturb(t, state)`` replaces the state after step t (noise in training, a clamp in an
-    experiment); ``between(k, x)`` replaces the input of a stack's layer k (dropout). T may be
+    experiment), a `Bidirectional` may be given a pair of them; ``between(k, x)`` replaces the input of a stack's layer k (dropout). T may be
     unknown when traced; the loop is one graph node however long the sequence.
     """
     if x.shape.rank != 3:
@@ -56,14 +56,17 @@ def unroll(
     options = dict(lengths=lengths, keep_gates=keep_gates, disturb=disturb, between=between)
 
     if isinstance(cell, Bidirectional):
-        ahead = unroll(cell.forward, x, state=state[0], **options)
-        back = unroll(cell.backward, x, state=state[1], reverse=True, **options)
+        pair = disturb if isinstance(disturb, tuple) else (disturb, disturb)
+        ahead = unroll(cell.forward, x, state=state[0], **{**options, "disturb": pair[0]})
+        back = unroll(
+            cell.backward, x, state=state[1], reverse=True, **{**options, "disturb": pair[1]}
+        )
         trace = Trace(
             tf.concat([ahead.h, back.h], axis=-1),
             (ahead.state, back.state),
             (ahead.gates, back.gates) if keep_gates else None,
         )
-    elif isinstance(cell, Stack):
+    elif isinstance(cell, (Stack, SkipStack)):
         traces: list[Trace] = []
 
         def layer(k, x):
