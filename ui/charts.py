@@ -8,11 +8,15 @@ hold nothing that changes while a network trains.
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import altair as alt
 import pandas as pd
 
 from ui import palette
+
+if TYPE_CHECKING:
+    from rnn_core.report import Measurement
 
 #: Points of a curve that are sent to the browser; more can't be told apart at this size.
 POINTS = 300
@@ -41,8 +45,12 @@ def thin(history: pd.DataFrame, points: int = POINTS) -> pd.DataFrame:
     return kept
 
 
-def loss_rows(history: pd.DataFrame, past: list[tuple[int, pd.DataFrame]]) -> pd.DataFrame:
+def loss_rows(
+    history: pd.DataFrame | None, past: list[tuple[int, pd.DataFrame]]
+) -> pd.DataFrame:
     """Rows (run, curve, step, loss): train and validation now, validation of earlier runs."""
+    if history is None:
+        history = pd.DataFrame(columns=["step", "train_loss", "validation_loss"], dtype=float)
     now = thin(history).rename(columns={"train_loss": "train", "validation_loss": "validation"})
     frames = [
         now.melt("step", ["train", "validation"], "curve", "loss").assign(run="this run"),
@@ -106,6 +114,14 @@ def loss_spec(log: bool) -> dict:
         .add_params(hover)
     )
     return _spec(alt.layer(earlier, curves, rule).properties(height=HEIGHT))
+
+
+def width_rows(measured: Measurement | None, bits: int) -> pd.DataFrame:
+    """Rows (bits, right, sums, exact, trained); the trained width alone before measuring."""
+    if measured is not None:
+        return measured.table
+    columns = ["bits", "right", "sums", "exact", "trained"]
+    return pd.DataFrame([(bits, None, None, None, True)], columns=columns)
 
 
 @cache

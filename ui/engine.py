@@ -15,14 +15,17 @@ import time
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Iterator
 
+from rnn_core.settings import AdditionSettings
+
 log = logging.getLogger(__name__)
 
 _SLOTS = threading.BoundedSemaphore(os.cpu_count() or 1)
-_start_lock = threading.Lock()
+_lock = threading.Lock()
 _thread: threading.Thread | None = None
 _imported = threading.Event()
 _failure: list[BaseException] = []
-_compiling: dict[Any, threading.Thread] = {}
+_compiling: set[Any] = set()
+_warm: set[Any] = set()
 _errors: dict[Any, str] = {}
 
 
@@ -36,7 +39,7 @@ async def lifespan(app):
 def start() -> None:
     """Import TensorFlow and compile the default programs in a thread; again: nothing."""
     global _thread
-    with _start_lock:
+    with _lock:
         if _thread is None:
             _thread = threading.Thread(target=_prepare, name="engine", daemon=True)
             _thread.start()
@@ -67,25 +70,34 @@ def compute_slot() -> Iterator[None]:
 
 
 def compiled(settings: Any) -> bool:
-    """Whether ``settings`` can train at once; if not, compile its program in a thread.
+    """Whether ``settings`` can train at once; if not, compile its programs in a thread.
 
-    One program serves every visitor with the same shapes. Raises RuntimeError when compiling it
-    failed.
+    A program serves every visitor with the same shapes. Raises RuntimeError when compiling failed.
     """
     if not wait(0):
         return False
     from rnn_core import training
 
+    key = training.program_key(settings)
     if training.is_compiled(settings):
         return True
-    with _start_lock:
-        if settings in _errors:
-            raise RuntimeError(_errors.pop(settings))
-        if settings not in _compiling:
-            thread = threading.Thread(target=_compile, args=(settings,), daemon=True)
-            _compiling[settings] = thread
-            thread.start()
+    with _lock:
+        if key in _errors:
+            raise RuntimeError(_errors.pop(key))
+        if key not in _compiling:
+            _warm.discard(key)
+            _compiling.add(key)
+            threading.Thread(target=_compile, args=(key, settings), daemon=True).start()
     return False
+
+
+def warm(settings: Any) -> bool:
+    """Whether measuring a network of these settings needs no compiling either."""
+    if not ready():
+        return False
+    from rnn_core import training
+
+    return training.program_key(settings) in _warm
 
 
 def _prepare() -> None:
@@ -101,24 +113,25 @@ def _prepare() -> None:
         return
     finally:
         _imported.set()
-    from rnn_core.training import AdditionSettings
-
     for settings in (AdditionSettings(), AdditionSettings.tutorial()):
         compiled(settings)
 
 
-def _compile(settings: Any) -> None:
-    from rnn_core import training
+def _compile(key: Any, settings: Any) -> None:
+    from rnn_core import addition, training
 
     try:
         training.warm_up(settings)
-        gc.freeze()
+        addition.add(training.initial_model(settings), 1024, 16)
+        gc.freeze()  # tracing leaves a graph of Python objects that lives as long as the process
+        with _lock:
+            _warm.add(key)
     except Exception as error:
-        log.exception("compiling %s failed", settings)
-        _errors[settings] = str(error)
+        log.exception("compiling %s failed", key)
+        _errors[key] = f"This network could not be compiled: {error}"
     finally:
-        with _start_lock:
-            _compiling.pop(settings, None)
+        with _lock:
+            _compiling.discard(key)
 
 
 def _tame_streamlit() -> None:

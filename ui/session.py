@@ -1,72 +1,239 @@
 """What one visitor holds: the run, the earlier runs of this visit, whether it trains.
 
 The run lives in ``st.session_state``, so changing page and coming back keeps it. It is not kept
-over a reload of the page: the address then reproduces the settings, and the same settings with
-the same seed give the same run.
+over a reload: the address then gives the same settings, and the same settings and seed give the
+same run.
 
 For every page:
 
-    current_run()     the visitor's AdditionRun as it stands, or None
+    current_run()     the visitor's AdditionRun as it stands, or None before the first step
     is_training()     whether it is being trained in this visit, on whatever page
-    keep_training()   a fragment that goes on training; app.py calls it on every page but Train
+    keep_training()   goes on training, with one line that says so; app.py calls it on every page
+                      but Train
     compute_slot()    hold one while computing (see ui/engine.py)
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui import engine
+from rnn_core.settings import AdditionSettings
+from ui import engine, words
 from ui.engine import compute_slot
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from rnn_core.report import Measurement
     from rnn_core.training import AdditionRun
 
 __all__ = ["Visit", "compute_slot", "current_run", "is_training", "keep_training", "visit"]
 
-#: A poll trains for at most this long, so that a click is answered soon after it.
-BUDGET = 0.1
+#: Seconds that a poll may train, and then measure: a click is answered soon after.
+TRAIN_BUDGET, MEASURE_BUDGET = 0.08, 0.03
 
-#: Speed by name: seconds between two polls, and steps a poll (None: as many as BUDGET allows).
+#: Speed by name: seconds between two polls, steps a poll (None: as many as TRAIN_BUDGET allows).
 SPEEDS: dict[str, tuple[float, int | None]] = {
     "2 steps/s": (0.5, 1),
-    "10 steps/s": (0.2, 2),
+    "10 steps/s": (0.3, 3),
     "50 steps/s": (0.2, 10),
     "200 steps/s": (0.2, 40),
     "Flat out": (0.15, None),
 }
 DEFAULT_SPEED = "50 steps/s"
 
+#: When to stop by itself: once every sum tried of that width is right.
+STOPS = ("Never", "Trained width", "1,000 bits")
+DEFAULT_STOP = "1,000 bits"
+
+#: Settings that are arguments of the compiled program: they act on the network as it trains.
+#: Any other makes another network, hence a new run.
+LIVE = ("learning_rate", "noise")
+
+PAST_RUNS = 8
+
 
 @dataclass
 class PastRun:
-    """An earlier run of this visit: enough to draw its curve and to go back to its settings."""
+    """An earlier run of this visit: its curve, and what it came to."""
 
     number: int
-    settings: Any
+    settings: AdditionSettings
     history: pd.DataFrame
     step: int
-    verdict: str
+    outcome: str
 
 
 @dataclass
 class Visit:
-    """One visitor's state. ``run`` is None until the core is imported."""
+    """One visitor's state."""
 
-    run: AdditionRun | None = None
+    settings: AdditionSettings = field(default_factory=AdditionSettings)
+    run: AdditionRun | None = None  # None until the core is imported
     number: int = 1
     training: bool = False
-    solved_at: int | None = None
+    pending: int = 0  # single steps asked for, not made yet
+    speed: str = DEFAULT_SPEED
+    stop: str = DEFAULT_STOP
+    legs: list[tuple[int, AdditionSettings]] = field(default_factory=list)
     past: list[PastRun] = field(default_factory=list)
-    widths: pd.DataFrame | None = None
-    widths_step: int = -1
-    widths_time: float = 0.0
-    rate: tuple[float, int] | None = None
+    measuring: Measurement | None = None
+    measured: Measurement | None = None
+    rate: float = 0.0  # steps a second, as seen
+    note: str = ""  # what the last change of settings did
+    error: str = ""
+    _mark: tuple[float, int] | None = None
+
+    @property
+    def step(self) -> int:
+        return self.run.step if self.run else 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a poll has work to do: train, measure, or wait for the core."""
+        return self.training or self.pending > 0 or self.run is None or self.behind
+
+    @property
+    def behind(self) -> bool:
+        """Whether the counts shown belong to an earlier step than the network's."""
+        return self.measured is None or self.measured.model is not self.run.model
+
+    def begin(self) -> bool:
+        """Make the run once the core is there; whether it is."""
+        if self.run is None and engine.wait(0):
+            from rnn_core.training import AdditionRun
+
+            self.run = AdditionRun(self.settings)
+            self.legs = [(0, self.settings)]
+        return self.run is not None
+
+    def apply(self, settings: AdditionSettings) -> None:
+        """Take the settings on the page: to the run as it stands, or to a new one."""
+        if settings == self.settings:
+            return
+        old, self.settings = self.settings, settings
+        if self.run is None:
+            return
+        live = {name: getattr(settings, name) for name in LIVE}
+        if replace(old, **live) == settings:
+            self.run.settings = settings
+            self._leg(settings)
+            self.note = (
+                f"From step {self.step:,} on: rate {settings.learning_rate:g},"
+                f" noise {settings.noise:g}."
+                if self.step
+                else ""
+            )
+        else:
+            kept = self.keep()
+            self.run = None
+            self._restart()
+            self.begin()
+            self.note = "A new run; the earlier one is the pale curve." if kept else ""
+
+    def keep(self) -> bool:
+        """Put the run among the earlier ones, if it ever moved."""
+        if not self.step:
+            return False
+        m = self.measured
+        outcome = words.counts(m) if m is not None and m.step else f"Step {self.step:,}."
+        past = PastRun(self.number, self.legs[0][1], self.run.history, self.step, outcome)
+        self.past = [*self.past, past][-PAST_RUNS:]
+        self.number += 1
+        return True
+
+    def reset(self) -> None:
+        """The same initial weights again, under the settings as they are now."""
+        self.training, self.pending = False, 0
+        if self.run is not None:
+            self.keep()
+            self.run.reset()
+            self.legs = [(0, self.settings)]
+        self._restart()
+
+    def press_run(self) -> None:
+        self.training, self.note, self.error, self._mark = True, "", "", None
+
+    def press_pause(self) -> None:
+        self.training = False
+
+    def press_step(self, steps: int) -> None:
+        self.training, self.note, self.error = False, "", ""
+        self.pending += steps
+
+    def poll(self) -> None:
+        """One poll's work: some steps, some measuring. Draws nothing."""
+        if not self.begin():
+            return
+        try:
+            compiled = engine.compiled(self.run.settings)
+        except RuntimeError as error:
+            self.training, self.pending, self.error = False, 0, str(error)
+            return
+        if compiled and (self.training or self.pending):
+            self._train()
+        if engine.warm(self.run.settings):
+            self._measure()
+
+    def _train(self) -> None:
+        steps = self.pending or SPEEDS[self.speed][1]
+        self.pending = 0
+        with compute_slot():
+            if steps is None:
+                self.run.advance_for(TRAIN_BUDGET)
+            else:
+                self.run.advance(steps)
+        self._clock()
+
+    def _measure(self) -> None:
+        if self.measuring is None and self.behind:
+            from rnn_core.report import Measurement
+
+            bits = self.run.settings.bits
+            self.measuring = Measurement(self.run.model, bits=bits, step=self.step)
+        if self.measuring is not None:
+            with compute_slot():
+                done = self.measuring.advance_for(MEASURE_BUDGET)
+            if done:
+                self.measured, self.measuring = self.measuring, None
+                if self.training and self.solved(self.measured):
+                    self.training = False
+
+    def lost(self, history: pd.DataFrame | None) -> bool:
+        """Whether the loss is no longer a number; training stops there."""
+        if history is None:
+            return False
+        from rnn_core.report import diverged
+
+        if lost := diverged(history):
+            self.training = False
+        return lost
+
+    def solved(self, m: Measurement) -> bool:
+        """Whether ``m`` is what this visit stops at."""
+        if self.stop == "Never" or not m.step:
+            return False
+        return m.solved(m.bits) and (self.stop == "Trained width" or m.solved(words.FURTHEST))
+
+    def _leg(self, settings: AdditionSettings) -> None:
+        self.legs = [leg for leg in self.legs if leg[0] < self.step] + [(self.step, settings)]
+
+    def _restart(self) -> None:
+        self.measuring = self.measured = self._mark = None
+        self.rate, self.note, self.error = 0.0, "", ""
+
+    def _clock(self) -> None:
+        """Steps a second over the last second or so."""
+        now = time.monotonic()
+        if self._mark is None or self._mark[1] > self.step or now - self._mark[0] > 5:
+            self._mark = (now, self.step)
+        elif now - self._mark[0] > 1:
+            self.rate = (self.step - self._mark[1]) / (now - self._mark[0])
+            self._mark = (now, self.step)
 
 
 def visit() -> Visit:
@@ -78,8 +245,8 @@ def visit() -> Visit:
 
 def current_run() -> AdditionRun | None:
     """The run of this visit as it stands, or None where nothing was trained yet."""
-    run = visit().run
-    return run if run is not None and run.step > 0 else None
+    me = visit()
+    return me.run if me.step else None
 
 
 def is_training() -> bool:
@@ -89,40 +256,22 @@ def is_training() -> bool:
 def keep_training() -> None:
     """Go on training here if this visit is training, with one line that says so.
 
-    A person who presses Run and changes page expects it to go on, as it does in a notebook beside
-    another tab. The page around this line stands still at the step it was drawn for.
+    Whoever presses Run and turns to another page expects it to go on. The page around this line
+    stands still at the step it was drawn for, until asked to show the newest.
     """
-    if is_training():
-        st.fragment(_train_on, run_every=SPEEDS[speed()][0])()
+    me = visit()
+    if me.training:
+        st.fragment(_train_on, run_every=SPEEDS[me.speed][0])()
 
 
 def _train_on() -> None:
     me = visit()
     if me.training:
-        advance()
-    words, pause, show = st.columns([6, 1, 1], vertical_alignment="center")
-    words.caption(
-        f"Training goes on: step {me.run.step:,}."
-        if me.training
-        else f"Training stopped at step {me.run.step:,}."
-    )
-    if me.training and pause.button("Pause", key="away_pause", type="tertiary"):
-        me.training = False
-        st.rerun()
-    if show.button("Show this step", key="away_show", type="tertiary"):
-        st.rerun()
-
-
-def speed() -> str:
-    return st.session_state.get("speed", DEFAULT_SPEED)
-
-
-def advance(steps: int | None = None) -> None:
-    """Train the current run by ``steps``, or by what one poll at the chosen speed allows."""
-    me = visit()
-    steps = steps or SPEEDS[speed()][1]
-    with compute_slot():
-        if steps is None:
-            me.run.advance_for(BUDGET)
-        else:
-            me.run.advance(steps)
+        me.poll()
+    with st.container(horizontal=True, vertical_alignment="center", key="away"):
+        state = "goes on" if me.training else "has stopped"
+        st.caption(f"Training {state}: step {me.step:,}", width="content")
+        if me.training:
+            st.button("Pause", key="away_pause", type="tertiary", on_click=me.press_pause)
+        if st.button("Show the network as it is now", key="away_show", type="tertiary"):
+            st.rerun()

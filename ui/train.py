@@ -1,0 +1,235 @@
+"""The Train page: a recipe, a transport, and curves that move."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui import charts, downloads, engine, equations, inputs, words
+from ui.recipe import recipe
+from ui.session import DEFAULT_SPEED, DEFAULT_STOP, SPEEDS, STOPS, Visit, visit
+
+#: The longest number of "Try it".
+BITS = 1000
+
+
+def transport(me: Visit) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", key="transport"):
+        if me.training:
+            st.button(
+                "Pause",
+                key="pause",
+                icon=":material/pause:",
+                type="primary",
+                on_click=me.press_pause,
+                help="Hold the network as it is.",
+            )
+        else:
+            st.button(
+                "Run",
+                key="run",
+                icon=":material/play_arrow:",
+                type="primary",
+                on_click=me.press_run,
+                help="Train at the speed chosen.",
+            )
+        for steps in (1, 10):
+            st.button(
+                f"Step {steps}",
+                key=f"step{steps}",
+                on_click=me.press_step,
+                args=(steps,),
+                help=f"Train {steps} {'step' if steps == 1 else 'steps'} and stop.",
+            )
+        st.button(
+            "Reset",
+            key="reset",
+            icon=":material/replay:",
+            on_click=me.reset,
+            help="Back to the same initial weights; the curve so far stays, pale.",
+        )
+        me.speed = st.selectbox(
+            "Speed",
+            list(SPEEDS),
+            list(SPEEDS).index(DEFAULT_SPEED),
+            key="speed",
+            width=130,
+            persist_state="session",
+            help="From slow enough to watch to as fast as it goes.",
+        )
+        me.stop = st.selectbox(
+            "Stop when solved",
+            list(STOPS),
+            list(STOPS).index(DEFAULT_STOP),
+            key="stop",
+            width=150,
+            persist_state="session",
+            help="Stop by itself once every sum tried of this width is right.",
+        )
+
+
+def live(log: bool) -> None:
+    """What moves: the verdict and the two charts. Polled while there is work."""
+    me = visit()
+    was_busy, was_training = me.busy, me.training
+    if was_busy:
+        me.poll()
+    history = me.run.history if me.run else None
+    lost = me.lost(history)
+    st.header(headline(me, lost), anchor=False)
+    st.markdown(detail(me))
+    if me.error:
+        st.error(me.error, icon=":material/error:")
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        st.vega_lite_chart(
+            charts.loss_rows(history, [(p.number, p.history) for p in me.past]),
+            charts.loss_spec(log),
+            key="loss_log" if log else "loss_linear",
+            alt="Training and validation loss over steps, with the earlier runs of this visit",
+        )
+        st.caption(words.loss_sentence(history, len(me.past)))
+    with right:
+        st.vega_lite_chart(
+            charts.width_rows(me.measured, me.settings.bits),
+            charts.width_spec(),
+            key="widths",
+            alt="Share of sums wholly right by width of the numbers, from 5 to 1,000 bits",
+        )
+        st.caption(words.width_sentence(me.measured))
+    if (was_training and not me.training) or (was_busy and not me.busy):
+        st.rerun()
+
+
+def headline(me: Visit, lost: bool) -> str:
+    if me.run is None:
+        return "One moment: TensorFlow is loading."
+    if me.training and not engine.compiled(me.run.settings):
+        return "One moment: this network is being compiled, once for all its runs."
+    return words.headline(me.measured, me.step, lost=lost)
+
+
+def detail(me: Visit) -> str:
+    """The counts, then how fast and what changed, on one line."""
+    parts = [words.counts(me.measured)] if me.measured else []
+    if me.training:
+        parts.append(f":gray[Now at step {me.step:,}, {me.rate:,.0f} steps/s.]")
+    if me.note:
+        parts.append(f":gray[{me.note}]")
+    return " ".join(parts) or ":gray[Nothing is measured yet.]"
+
+
+def try_it() -> None:
+    """Two integers, the network's sum, and its bits."""
+    me = visit()
+    left, right = st.columns(2, gap="small")
+    texts = [
+        column.text_input(
+            name,
+            value,
+            key=f"try_{name}",
+            bind="query-params",
+            help=f"A whole number of up to {BITS:,} bits (about 302 digits).",
+        )
+        for column, name, value in ((left, "a", "1024"), (right, "b", "16"))
+    ]
+    numbers = []
+    for column, name, text in zip((left, right), "ab", texts):
+        try:
+            numbers.append(inputs.whole_number(text, name, bits=BITS))
+        except ValueError as error:
+            column.error(str(error), icon=":material/error:")
+    if len(numbers) < 2:
+        return
+    if me.run is None or not engine.warm(me.run.settings):
+        st.caption("The network answers as soon as it is compiled.")
+        return
+    from rnn_core.addition import work_out
+    from rnn_core.report import bit_table
+
+    with engine.compute_slot():
+        result = work_out(me.run.model, *numbers)
+        table = bit_table(result)
+    st.markdown(words.sum_sentence(result, table, me.step))
+    long = len(table) > charts.LINE
+    st.vega_lite_chart(
+        charts.strip_rows(table),
+        charts.strip_spec(long),
+        key="strip_long" if long else "strip_short",
+        alt="The bits of the sum, highest first; wrong ones carry a cross",
+    )
+    st.caption(words.strip_sentence(table, long))
+
+
+def take_along(me: Visit) -> None:
+    """Earlier runs and downloads."""
+    if me.past:
+        st.subheader("Runs of this visit", anchor=False)
+        st.dataframe(
+            [
+                {"run": p.number, "recipe": words.describe(p.settings), "came to": p.outcome}
+                for p in reversed(me.past)
+            ],
+            hide_index=True,
+            column_config={"run": st.column_config.NumberColumn(width=50)},
+        )
+    run = me.run
+    if run is None:
+        return
+    with st.container(horizontal=True, key="downloads"):
+        name = f"adder-{me.settings.unit}-{me.settings.units}-seed{me.settings.seed}"
+        st.download_button(
+            "Weights",
+            lambda: downloads.weights(run),
+            f"{name}.safetensors",
+            "application/octet-stream",
+            key="weights_file",
+            icon=":material/download:",
+            on_click="ignore",
+            help="The network as it stands, as .safetensors.",
+        )
+        st.download_button(
+            "History",
+            lambda: downloads.history(run),
+            f"{name}.csv",
+            "text/csv",
+            key="history_file",
+            icon=":material/download:",
+            on_click="ignore",
+            help="Every step's losses and accuracies, as CSV.",
+        )
+        st.download_button(
+            "Script",
+            lambda: downloads.script(run.step, me.legs).encode(),
+            f"{name}.py",
+            "text/x-python",
+            key="script_file",
+            icon=":material/download:",
+            on_click="ignore",
+            help="A short Python script that gives the same run with rnn_core.",
+        )
+
+
+me = visit()
+with st.sidebar:
+    settings = recipe()
+    st.divider()
+    st.caption(f"**{words.UNITS[settings.unit]}**, as in rnn_core/cells.py")
+    st.latex(equations.latex(settings.unit))
+    st.caption(equations.NOTES[settings.unit])
+me.apply(settings)
+transport(me)
+interval = SPEEDS[me.speed][0] if me.training else 0.2
+log = st.session_state.get("scale") == "Log"
+st.fragment(live, run_every=interval if me.busy else None)(log)
+st.segmented_control(
+    "Loss axis",
+    ["Linear", "Log"],
+    default="Linear",
+    required=True,
+    key="scale",
+    persist_state="session",
+    label_visibility="collapsed",
+)
+st.subheader("Try it", anchor=False)
+st.fragment(try_it, run_every=1.0 if me.training else None)()
+take_along(me)
