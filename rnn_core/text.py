@@ -184,7 +184,7 @@ class Batch(NamedTuple):
     lengths: np.ndarray  # int32 [B]: characters that count, the end among them; 0 for a filler row
 
 
-def width_of(lengths: np.ndarray, step: int = 8, least: int = 24) -> np.ndarray:
+def width_of(lengths: np.ndarray, step: int = 4, least: int = 24) -> np.ndarray:
     """The padded width of a row: few widths, since each costs a compiled program."""
     return np.maximum((lengths + step - 1) // step * step, least)
 
