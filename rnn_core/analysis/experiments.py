@@ -1,0 +1,151 @@
+"""Experiments on a network: hold a signal, or move a state from one sum to another."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from rnn_core.addition import Adder, draw, encode, exact_accuracy, sums_of
+from rnn_core.analysis.anatomy import forward_only, hold
+from rnn_core.analysis.reading import Reading, draw_seed
+from rnn_core.cells import LSTM, LSTMState
+
+
+def clamped(model: Adder, signal: str, unit: int | None, value: float) -> Adder:
+    """``model`` with a signal of one unit (None: of all) held at ``value``; see `hold`."""
+    return model._replace(cell=hold(model.cell, signal, unit, value))
+
+
+def clamp(
+    model: Adder,
+    signal: str,
+    unit: int | None,
+    value: float,
+    *,
+    widths: Sequence[int] = (5, 16, 64),
+    sums: int = 200,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Exact-sum accuracy with and without a clamp, by width: bits, before, after.
+
+    Both columns are of the same ``sums`` fresh random sums. Raises ValueError for a signal, unit
+    or value that `hold` refuses.
+    """
+    held = clamped(model, signal, unit, value)
+    return pd.DataFrame(
+        [
+            (
+                bits,
+                exact_accuracy(model, bits=bits, sums=sums, seed=seed),
+                exact_accuracy(held, bits=bits, sums=sums, seed=seed),
+            )
+            for bits in widths
+        ],
+        columns=["bits", "before", "after"],
+    )
+
+
+def transplant(model: Adder, *, pairs: int = 500, bits: int = 8, seed: int = 0) -> float:
+    """The share of `transplants` after which the rest of the sum came out with the carry flipped."""
+    return float(transplants(model, pairs=pairs, bits=bits, seed=seed)["success"].mean())
+
+
+def transplants(model: Adder, *, pairs: int = 500, bits: int = 8, seed: int = 0) -> pd.DataFrame:
+    """An interchange intervention (Geiger et al. 2021, arXiv 2106.02997) on ``pairs`` fresh pairs.
+
+    Each pair is two random sums and a bit after which their carries differ. The state that the
+    second sum left there replaces the first's, which then reads on. If the state is the carry and
+    nothing but the carry, every later bit of the first sum comes out as if its carry had been
+    flipped: ``success``. ``before`` is the same judged without moving anything (it is 0 for an
+    exact adder, since the true carry was the other). Columns: bit, carry, before, success.
+
+    Raises NotApplicable unless the network reads the lowest bit first.
+    """
+    forward_only(model.cell, "A transplant")
+    if bits < 3:
+        raise ValueError(f"bits must be at least 3, got {bits}")
+    if pairs < 1:
+        raise ValueError(f"pairs must be at least 1, got {pairs}")
+    rng = np.random.default_rng([seed, pairs, bits])
+    x, donor = (draw(draw_seed(seed, k), pairs, bits).x.numpy() for k in (3, 4))
+    carry, donor_carry = after(x), after(donor)
+    # A pair whose carries never differ (few) gets a donor that generates at bit 0 where the
+    # receiver kills, or the other way round.
+    same = ~(carry != donor_carry)[:, : bits - 1].any(axis=1)
+    donor[same, 0] = 1 - carry[same, :1]
+    donor_carry = after(donor)
+    weight = (carry != donor_carry)[:, : bits - 1] * rng.random((pairs, bits - 1))
+    at = weight.argmax(axis=1)
+
+    wanted = expected(x, at, 1 - carry[np.arange(pairs), at])
+    later = np.arange(bits) > at[:, None]
+    plain = model(x)[0].numpy() > 0
+    moved = _read_on(model, x, donor, at) > 0
+    return pd.DataFrame(
+        {
+            "bit": at,
+            "carry": carry[np.arange(pairs), at].astype(int),
+            "before": ((plain == wanted) | ~later).all(axis=1),
+            "success": ((moved == wanted) | ~later).all(axis=1),
+        }
+    )
+
+
+def transplant_one(reading: Reading, a: int, b: int, bit: int) -> pd.DataFrame:
+    """Put the state of the sum ``a`` + ``b`` after ``bit`` into the sum in ``reading``.
+
+    One row a bit: bit, network (as it was), moved (after the transplant), wanted (the true sum with
+    the carry that the donor's state stands for), later (whether it lies behind the transplant).
+    """
+    model, x = reading.model, reading.x
+    forward_only(model.cell, "A transplant")
+    bits = x.shape[1]
+    if not 0 <= bit < bits - 1:
+        raise ValueError(f"bit must be in [0, {bits - 1}), so that bits are left, got {bit}")
+    donor = encode([(a, b)], bits)
+    at = np.array([bit])
+    carry = after(donor)[:, bit]
+    moved = _read_on(model, x, donor, at)[0] > 0
+    return pd.DataFrame(
+        {
+            "bit": np.arange(bits),
+            "network": reading.bits.astype(int),
+            "moved": moved.astype(int),
+            "wanted": expected(x, at, carry)[0].astype(int),
+            "later": np.arange(bits) > bit,
+        }
+    )
+
+
+def after(x: np.ndarray) -> np.ndarray:
+    """The carry out of each bit of x [B, T, 2]: [B, T]."""
+    return (x.sum(axis=-1) + sums_of(x).carry.numpy() >= 2).astype(np.float32)
+
+
+def expected(x: np.ndarray, at: np.ndarray, carry: np.ndarray) -> np.ndarray:
+    """The true sums of x [B, T, 2], had the carry out of bit ``at`` [B] been ``carry`` [B].
+
+    Bits up to ``at`` have no meaning in the result [B, T] of bool.
+    """
+    x = x.copy()
+    # Two ones generate a carry and two zeros kill it, whatever came before.
+    x[np.arange(len(x)), at] = carry[:, None]
+    return sums_of(x).y.numpy() > 0.5
+
+
+def _read_on(model: Adder, x: np.ndarray, donor: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Logits [B, T] on x where the state after bit ``at`` [B] is the one ``donor`` left there."""
+    trace = model(donor)[1]
+    rows = np.stack([np.arange(len(at)), at], axis=-1)
+    state = tf.gather_nd(trace.h, rows)
+    if isinstance(model.cell, LSTM):
+        state = LSTMState(state, tf.gather_nd(trace.gates.c, rows))
+
+    def disturb(t, own):
+        here = (tf.constant(at, tf.int32) == t)[:, None]
+        return tf.nest.map_structure(lambda new, old: tf.where(here, new, old), state, own)
+
+    return model(x, disturb=disturb, keep_gates=False)[0].numpy()
