@@ -13,6 +13,7 @@ if __name__ == "__main__":
 
     engine.start()
     st.set_page_config(page_title="Carry the One", page_icon=":material/exposure_plus_1:", layout="wide")
+    st.logo("ui/logo.svg", size="large")
     train = st.Page("ui/train.py", title="Train", icon=":material/show_chart:", default=True)
     gates = st.Page("ui/gates.py", title="Gates", icon=":material/grid_on:")
     headlines = st.Page("ui/headlines.py", title="Headlines", icon=":material/notes:")

@@ -20,20 +20,27 @@ if TYPE_CHECKING:
 
 #: Points of a curve that are sent to the browser; more can't be told apart at this size.
 POINTS = 300
+ROWS = "rows"
 HEIGHT = 300
 #: Bits in one line of the strip that shows a long sum.
-LINE = 40
+LINE = 32
 
 
 def _spec(chart: alt.TopLevelMixin) -> dict:
     spec = chart.to_dict(validate=False)
-    for key in ("data", "datasets", "$schema", "config"):
-        spec.pop(key, None)
-    return spec
+    return {k: v for k, v in spec.items() if k not in ("datasets", "$schema", "config")}
+
+
+def with_rows(spec: dict, rows: pd.DataFrame) -> dict:
+    """``spec`` with its rows, for ``st.vega_lite_chart(spec=...)``.
+
+    Under a name: Streamlit looks for the rows of layers by name when it updates them in place.
+    """
+    return {**spec, "datasets": {ROWS: rows}}
 
 
 def _base() -> alt.Chart:
-    return alt.Chart(alt.NamedData("rows"))
+    return alt.Chart(alt.NamedData(ROWS))
 
 
 def thin(history: pd.DataFrame, points: int = POINTS) -> pd.DataFrame:
@@ -60,6 +67,8 @@ def loss_rows(
         rows = rows.rename(columns={"validation_loss": "loss"})
         frames.append(rows.assign(curve="earlier", run=f"run {number}"))
     rows = pd.concat(frames, ignore_index=True)
+    if rows.empty:  # drawn by no mark: they give the empty chart its axes
+        rows = pd.DataFrame({"run": "", "curve": "none", "step": [1, 50], "loss": [0.02, 0.8]})
     return rows.dropna(subset=["loss"])[["run", "curve", "step", "loss"]]
 
 
@@ -74,7 +83,10 @@ def loss_spec(log: bool) -> dict:
     rows = _base()
     if log:  # a loss that underflowed to 0 has no place on this axis
         rows = rows.transform_filter("datum.loss > 0")
-    now = rows.transform_filter("datum.curve != 'earlier'")
+    now = rows.transform_filter("datum.curve == 'train' || datum.curve == 'validation'")
+    blank = (
+        rows.transform_filter("datum.curve == 'none'").mark_point(opacity=0).encode(x, y)
+    )
     earlier = (
         rows.transform_filter("datum.curve == 'earlier'")
         .mark_line(strokeWidth=1.2, opacity=0.55, color=palette.PAST, clip=True)
@@ -113,7 +125,7 @@ def loss_spec(log: bool) -> dict:
         )
         .add_params(hover)
     )
-    return _spec(alt.layer(earlier, curves, rule).properties(height=HEIGHT))
+    return _spec(alt.layer(blank, earlier, curves, rule).properties(height=HEIGHT))
 
 
 def width_rows(measured: Measurement | None, bits: int) -> pd.DataFrame:
@@ -154,8 +166,8 @@ def width_spec() -> dict:
     trained = _base().transform_filter("datum.trained")
     rule = trained.mark_rule(color=palette.MARKER, strokeDash=[4, 3]).encode(x)
     label = trained.mark_text(
-        text="trained on this width", align="left", dx=6, dy=-4, baseline="bottom", color=palette.MARKER
-    ).encode(x, y=alt.value(HEIGHT - 60))
+        text="trained width", angle=270, baseline="bottom", dy=-5, color=palette.MARKER
+    ).encode(x, y=alt.value(HEIGHT / 3))
     return _spec(alt.layer(rule, label, line, dots).properties(height=HEIGHT))
 
 
@@ -164,16 +176,22 @@ def strip_rows(bits: pd.DataFrame) -> pd.DataFrame:
 
     ``bits`` has one row a bit, lowest first: bit, a, b, carry, true, network, probability, wrong.
     """
-    top = len(bits) - 1
-    rows = bits.assign(place=top - bits["bit"])
+    rows = bits.iloc[::-1]
     if len(bits) <= LINE:
         names = {"a": "a", "b": "b", "carry": "carry in", "true": "true sum", "network": "network"}
-        rows = rows.rename(columns=names)
+        rows = rows.assign(place=-rows["bit"]).rename(columns=names)
         keys = ["bit", "place", "probability", "wrong"]
         long = rows.melt(keys, list(names.values()), "row", "digit")
         return long.assign(wrong=long["wrong"] & (long["row"] == "network"))
-    first = (top - rows["place"] // LINE * LINE).map(lambda bit: f"bit {bit:,}")
-    return rows.assign(row=first, place=rows["place"] % LINE, digit=rows["network"])
+    lowest = rows["bit"] // LINE * LINE
+    return rows.assign(
+        row=lowest.map(lambda bit: f"from bit {bit:,}"), place=-(rows["bit"] % LINE), digit=rows["network"]
+    )
+
+
+def strip_width(bits: pd.DataFrame) -> int:
+    """Pixels that make the cells of a short strip about square; a page narrower than that wins."""
+    return 110 + 34 * min(len(bits), LINE)
 
 
 @cache
@@ -185,7 +203,7 @@ def strip_spec(long: bool) -> dict:
         "row:O",
         title=None,
         sort=order,
-        axis=alt.Axis(ticks=False, domain=False, labelPadding=8, labelLimit=90),
+        axis=alt.Axis(ticks=False, domain=False, labelPadding=8, labelLimit=100),
         scale=alt.Scale(paddingInner=0.16),
     )
     tooltip = [
@@ -194,41 +212,37 @@ def strip_spec(long: bool) -> dict:
         alt.Tooltip("digit:Q", title="value"),
         alt.Tooltip("probability:Q", title="P(1), network", format=".4f"),
     ]
-    cells = _base().mark_rect(cornerRadius=2, strokeWidth=1).encode(
-        x,
-        y,
-        color=alt.Color(
-            "digit:N",
-            scale=alt.Scale(domain=[0, 1], range=[palette.BIT_0, palette.BIT_1]),
-            legend=None,
-        ),
-        tooltip=tooltip,
+    one, wrong = "datum.digit == 1", "datum.wrong"
+    cells = (
+        _base()
+        .mark_rect(cornerRadius=2)
+        .encode(
+            x,
+            y,
+            fill=alt.condition(wrong, alt.value(palette.WRONG_CELL), alt.value(palette.BIT_1)),
+            fillOpacity=alt.condition(f"{one} || {wrong}", alt.value(1), alt.value(0.01)),
+            stroke=alt.condition(wrong, alt.value(palette.WRONG), alt.value(palette.BIT_EDGE)),
+            strokeWidth=alt.condition(wrong, alt.value(2), alt.value(0.8)),
+            tooltip=tooltip,
+        )
     )
     crosses = (
         _base()
-        .transform_filter("datum.wrong")
-        .mark_point(shape=palette.CROSS, size=170 if not long else 90, strokeWidth=2.5, opacity=1)
+        .transform_filter(wrong)
+        .mark_point(shape=palette.CROSS, size=90 if long else 130, strokeWidth=2, opacity=1)
         .encode(x, y, color=alt.value(palette.WRONG), tooltip=tooltip)
     )
-    frames = (
-        _base()
-        .transform_filter("datum.wrong")
-        .mark_rect(filled=False, strokeWidth=2, cornerRadius=2)
-        .encode(x, y, stroke=alt.value(palette.WRONG))
-    )
-    layers = [cells, frames, crosses]
+    layers = [cells, crosses]
     if not long:
         digits = (
             _base()
-            .transform_filter("!datum.wrong")
+            .transform_filter(f"!{wrong}")
             .mark_text(fontSize=11)
             .encode(
                 x,
                 y,
                 text="digit:N",
-                color=alt.condition(
-                    "datum.digit == 1", alt.value(palette.ON_BIT_1), alt.value(palette.ON_BIT_0)
-                ),
+                color=alt.condition(one, alt.value(palette.ON_BIT_1), alt.value(palette.MARKER)),
             )
         )
         layers.append(digits)

@@ -45,4 +45,4 @@ def latex(unit: str) -> str:
             (equation.index(s), s) for s in ("=", r"\leftarrow") if s in equation
         )[1]
         lines.append(equation.replace(sign, "&" + sign, 1))
-    return r"\begin{aligned}" + r"\\[2pt]".join(lines) + r"\end{aligned}"
+    return r"\footnotesize\begin{aligned}" + r"\\[2pt]".join(lines) + r"\end{aligned}"

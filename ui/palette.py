@@ -8,11 +8,12 @@ TRAIN = "#3a80c9"
 VALIDATION = "#d2691e"
 PAST = "#9aa0a8"  # earlier runs of this visit
 RIGHT = "#2f8f6b"
-WRONG = "#d1495b"
+WRONG = "#c22f44"
 MARKER = "#858b95"  # rules and annotations
 
-BIT_1, ON_BIT_1 = "#45546a", "#ffffff"  # a cell that holds a 1, and the digit on it
-BIT_0, ON_BIT_0 = "#e4e1d9", "#3b3f46"
+BIT_1, ON_BIT_1 = "#566a8c", "#ffffff"  # a cell that holds a 1, and the digit on it
+BIT_EDGE = "#a5a9b0"  # a cell that holds a 0 is an empty frame
+WRONG_CELL = "#fbe4e4"
 CROSS = "M-1,-1L1,1M-1,1L1,-1"  # a wrong bit's mark, as an SVG path
 
 #: Gates, 0 to 1. State the domain wherever it is used.

@@ -34,17 +34,16 @@ if TYPE_CHECKING:
 __all__ = ["Visit", "compute_slot", "current_run", "is_training", "keep_training", "visit"]
 
 #: Seconds that a poll may train, and then measure: a click is answered soon after.
-TRAIN_BUDGET, MEASURE_BUDGET = 0.08, 0.03
+TRAIN_BUDGET, MEASURE_BUDGET = 0.08, 0.05
 
 #: Speed by name: seconds between two polls, steps a poll (None: as many as TRAIN_BUDGET allows).
 SPEEDS: dict[str, tuple[float, int | None]] = {
     "2 steps/s": (0.5, 1),
-    "10 steps/s": (0.3, 3),
-    "50 steps/s": (0.2, 10),
-    "200 steps/s": (0.2, 40),
+    "20 steps/s": (0.2, 4),
+    "100 steps/s": (0.2, 20),
     "Flat out": (0.15, None),
 }
-DEFAULT_SPEED = "50 steps/s"
+DEFAULT_SPEED = "20 steps/s"
 
 #: When to stop by itself: once every sum tried of that width is right.
 STOPS = ("Never", "Trained width", "1,000 bits")

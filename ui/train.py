@@ -65,6 +65,14 @@ def transport(me: Visit) -> None:
             persist_state="session",
             help="Stop by itself once every sum tried of this width is right.",
         )
+        st.selectbox(
+            "Loss axis",
+            ["Linear", "Log"],
+            key="scale",
+            width=110,
+            persist_state="session",
+            help="Log shows how a small loss still falls.",
+        )
 
 
 def live(log: bool) -> None:
@@ -82,16 +90,19 @@ def live(log: bool) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         st.vega_lite_chart(
-            charts.loss_rows(history, [(p.number, p.history) for p in me.past]),
-            charts.loss_spec(log),
+            spec=charts.with_rows(
+                charts.loss_spec(log),
+                charts.loss_rows(history, [(p.number, p.history) for p in me.past]),
+            ),
             key="loss_log" if log else "loss_linear",
             alt="Training and validation loss over steps, with the earlier runs of this visit",
         )
         st.caption(words.loss_sentence(history, len(me.past)))
     with right:
         st.vega_lite_chart(
-            charts.width_rows(me.measured, me.settings.bits),
-            charts.width_spec(),
+            spec=charts.with_rows(
+                charts.width_spec(), charts.width_rows(me.measured, me.settings.bits)
+            ),
             key="widths",
             alt="Share of sums wholly right by width of the numbers, from 5 to 1,000 bits",
         )
@@ -130,7 +141,7 @@ def try_it() -> None:
             bind="query-params",
             help=f"A whole number of up to {BITS:,} bits (about 302 digits).",
         )
-        for column, name, value in ((left, "a", "1024"), (right, "b", "16"))
+        for column, name, value in ((left, "a", "1023"), (right, "b", "1"))
     ]
     numbers = []
     for column, name, text in zip((left, right), "ab", texts):
@@ -152,8 +163,8 @@ def try_it() -> None:
     st.markdown(words.sum_sentence(result, table, me.step))
     long = len(table) > charts.LINE
     st.vega_lite_chart(
-        charts.strip_rows(table),
-        charts.strip_spec(long),
+        spec=charts.with_rows(charts.strip_spec(long), charts.strip_rows(table)),
+        width=charts.strip_width(table),
         key="strip_long" if long else "strip_short",
         alt="The bits of the sum, highest first; wrong ones carry a cross",
     )
@@ -170,7 +181,12 @@ def take_along(me: Visit) -> None:
                 for p in reversed(me.past)
             ],
             hide_index=True,
-            column_config={"run": st.column_config.NumberColumn(width=50)},
+            alt="Earlier runs of this visit, the newest first",
+            column_config={
+                "run": st.column_config.NumberColumn(width=60),
+                "recipe": st.column_config.TextColumn(width=360),
+                "came to": st.column_config.TextColumn(width=520),
+            },
         )
     run = me.run
     if run is None:
@@ -221,15 +237,6 @@ transport(me)
 interval = SPEEDS[me.speed][0] if me.training else 0.2
 log = st.session_state.get("scale") == "Log"
 st.fragment(live, run_every=interval if me.busy else None)(log)
-st.segmented_control(
-    "Loss axis",
-    ["Linear", "Log"],
-    default="Linear",
-    required=True,
-    key="scale",
-    persist_state="session",
-    label_visibility="collapsed",
-)
 st.subheader("Try it", anchor=False)
 st.fragment(try_it, run_every=1.0 if me.training else None)()
 take_along(me)

@@ -48,7 +48,7 @@ def headline(m: Measurement | None, step: int, *, lost: bool = False) -> str:
             return f"Not one {m.bits}-bit sum is wholly right yet."
         return f"It gets some {m.bits}-bit sums right, not all."
     if m.solved(FURTHEST) and m.solved(FAR):
-        return f"Solved: trained on {m.bits} bits, it adds 1,000."
+        return f"Solved: trained on {m.bits}-bit sums, it adds 1,000-bit numbers."
     if m.solved(FAR):
         return f"It adds {m.bits} bits and {FAR}, but slips on the way to 1,000."
     return f"It adds {m.bits}-bit numbers, but does not carry over to longer ones."
@@ -107,13 +107,13 @@ def sum_sentence(result: Sum, table: pd.DataFrame, step: int) -> str:
     return (
         f"At step {step:,} the network says **{short(result.total)}**;"
         f" {short(result.a)} + {short(result.b)} is **{short(result.truth)}**."
-        f" {int(table.wrong.sum())} of {len(table)} bits are wrong."
+        f" {int(table.wrong.sum())} of {len(table):,} bits are wrong."
     )
 
 
 def strip_sentence(table: pd.DataFrame, long: bool) -> str:
     text = (
-        "The network's bits in lines, as written: highest first."
+        "The network's bits as written, highest first, in lines of 32."
         if long
         else "As written: the highest bit stands left, and carries come from the right."
     )
