@@ -76,6 +76,7 @@ class Visit:
     number: int = 1
     training: bool = False
     pending: int = 0  # single steps asked for, not made yet
+    waiting: bool = False  # for its program to be compiled
     speed: str = DEFAULT_SPEED
     stop: str = DEFAULT_STOP
     legs: list[tuple[int, AdditionSettings]] = field(default_factory=list)
@@ -147,7 +148,7 @@ class Visit:
 
     def reset(self) -> None:
         """The same initial weights again, under the settings as they are now."""
-        self.training, self.pending = False, 0
+        self.training, self.pending, self.waiting = False, 0, False
         if self.run is not None:
             self.keep()
             self.run.reset()
@@ -171,9 +172,11 @@ class Visit:
         try:
             compiled = engine.compiled(self.run.settings)
         except RuntimeError as error:
-            self.training, self.pending, self.error = False, 0, str(error)
+            self.training, self.pending, self.waiting, self.error = False, 0, False, str(error)
             return
-        if compiled and (self.training or self.pending):
+        wanted = self.training or self.pending > 0
+        self.waiting = wanted and not compiled
+        if wanted and compiled:
             self._train()
         if engine.warm(self.run.settings):
             self._measure()

@@ -114,7 +114,7 @@ def live(log: bool) -> None:
 def headline(me: Visit, lost: bool) -> str:
     if me.run is None:
         return "One moment: TensorFlow is loading."
-    if me.training and not engine.compiled(me.run.settings):
+    if me.waiting:
         return "One moment: this network is being compiled, once for all its runs."
     return words.headline(me.measured, me.step, lost=lost)
 

@@ -113,7 +113,7 @@ def sum_sentence(result: Sum, table: pd.DataFrame, step: int) -> str:
 
 def strip_sentence(table: pd.DataFrame, long: bool) -> str:
     text = (
-        "The network's bits as written, highest first, in lines of 32."
+        "The network's bits as written: highest first, line by line."
         if long
         else "As written: the highest bit stands left, and carries come from the right."
     )

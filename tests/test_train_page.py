@@ -1,0 +1,177 @@
+"""The Train page without a browser."""
+
+import time
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from ui import engine
+from ui.session import visit  # noqa: F401  (the page's module state is this process's)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def core():
+    """TensorFlow in, and the default network compiled: what a server does when it starts."""
+    assert engine.wait(120)
+    from rnn_core.settings import AdditionSettings
+
+    settings = AdditionSettings()
+    deadline = time.monotonic() + 120
+    while not (engine.compiled(settings) and engine.warm(settings)):
+        assert time.monotonic() < deadline, "the default network was not compiled"
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def app():
+    return run(AppTest.from_file("../app.py", default_timeout=60))
+
+
+def run(app):
+    app.run()
+    assert not app.exception
+    return app
+
+
+def until(app, condition, runs=200):
+    """Run as the browser's polls would, until ``condition(me)``."""
+    for _ in range(runs):
+        if condition(app.session_state.visit):
+            return run(app)
+        run(app)
+    raise AssertionError(f"never came about; the page says {app.header[0].value!r}")
+
+
+def click(app, key):
+    app.button(key=key).click()
+    return run(app)
+
+
+def training(app):
+    return app.session_state.visit.training
+
+
+def losses(app):
+    return list(app.session_state.visit.run.history.train_loss)
+
+
+def test_first_sight_says_what_to_do(app):
+    assert "Press Run" in app.header[0].value
+    assert len(app.latex) == 1 and r"\tilde h" in app.latex[0].value
+    assert not app.error
+
+
+def test_run_until_solved_stops_by_itself_and_says_so(app):
+    app.selectbox(key="speed").set_value("Flat out")
+    click(app, "run")
+    until(app, lambda me: not me.training and not me.busy)
+    me = app.session_state.visit
+    assert me.measured.step == me.step > 0
+    assert app.header[0].value.startswith("Solved")
+    assert "5-bit sums 500 of 500 right. 64-bit 500 of 500. 1,000-bit 100 of 100." in (
+        app.markdown[0].value
+    )
+    assert app.button(key="run")
+
+
+def test_steps_are_counted_one_by_one_and_reset_gives_the_same_run_again(app):
+    click(app, "step1")
+    click(app, "step10")
+    until(app, lambda me: me.step == 11)
+    first = losses(app)
+    click(app, "reset")
+    me = app.session_state.visit
+    assert me.step == 0 and [p.step for p in me.past] == [11]
+    click(app, "step10")
+    click(app, "step1")
+    until(app, lambda me: me.step == 11)
+    assert losses(app) == first
+
+
+def test_rate_and_noise_act_on_the_run_and_anything_else_starts_another(app):
+    click(app, "step10")
+    until(app, lambda me: me.step == 10)
+    before = app.session_state.visit.run
+    app.select_slider(key="learning_rate").set_value(0.005)
+    app.slider(key="noise").set_value(0.0)
+    run(app)
+    me = app.session_state.visit
+    assert me.run is before and me.step == 10
+    assert (me.run.settings.learning_rate, me.run.settings.noise) == (0.005, 0.0)
+    assert [start for start, _ in me.legs] == [0, 10]
+    app.number_input(key="seed").set_value(7)
+    run(app)
+    me = app.session_state.visit
+    assert me.run is not before and me.step == 0 and me.run.settings.seed == 7
+    assert [p.step for p in me.past] == [10] and me.past[0].settings.seed == 0
+
+
+def test_a_new_seed_while_training_goes_on_training(app):
+    click(app, "run")
+    until(app, lambda me: me.step > 0)
+    app.number_input(key="seed").set_value(3)
+    run(app)
+    until(app, lambda me: me.step > 0 and me.run.settings.seed == 3)
+    assert training(app) and app.button(key="pause")
+    click(app, "pause")
+    assert not training(app)
+
+
+def test_presets_move_the_controls_and_keep_the_seed(app):
+    app.number_input(key="seed").set_value(5)
+    run(app)
+    app.segmented_control(key="preset").set_value("Tutorial, 2017")
+    run(app)
+    from rnn_core.settings import AdditionSettings
+
+    assert app.session_state.visit.settings == AdditionSettings.tutorial(seed=5)
+    app.slider(key="bits").set_value(6)
+    run(app)
+    assert app.segmented_control(key="preset").value is None
+
+
+def test_try_it_gives_one_sentence_for_bad_input(app):
+    cases = {"12x": "contains", "-3": "negative", "9" * 2000: "2,000 digits", "": "Type a whole"}
+    for text, sentence in cases.items():
+        app.text_input(key="try_a").set_value(text)
+        run(app)
+        assert len(app.error) == 1 and sentence in app.error[0].value
+
+
+def test_try_it_adds_numbers_of_a_thousand_bits(app):
+    app.text_input(key="try_a").set_value(str(2**1000 - 1))
+    run(app)
+    assert not app.error
+    assert any("302 digits" in m.value for m in app.markdown)
+
+
+def test_the_run_outlives_a_change_of_page(app):
+    app.selectbox(key="speed").set_value("2 steps/s")
+    click(app, "run")
+    until(app, lambda me: me.step >= 2)
+    kept = app.session_state.visit.run
+    app.switch_page("ui/headlines.py").run()
+    assert any("Training goes on" in c.value for c in app.caption)
+    app.switch_page("ui/train.py")
+    run(app)
+    me = app.session_state.visit
+    assert me.run is kept and me.training and me.speed == "2 steps/s"
+    click(app, "pause")
+
+
+def test_a_network_that_cannot_be_compiled_is_said_and_stops_nothing_else(app, monkeypatch):
+    from rnn_core import training as core
+
+    def fail(settings):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(core, "warm_up", fail)
+    app.select_slider(key="units").set_value(2)
+    click(app, "run")
+    until(app, lambda me: me.error)
+    assert not training(app) and "no room" in app.error[0].value
+    app.select_slider(key="units").set_value(16)
+    run(app)
+    assert not app.error
+    click(app, "step1")
+    until(app, lambda me: me.step == 1)

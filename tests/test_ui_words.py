@@ -1,0 +1,104 @@
+"""What people type and read: numbers, sentences, scripts."""
+
+from dataclasses import replace
+
+import pytest
+
+from rnn_core.settings import AdditionSettings
+from ui import charts, downloads, equations, inputs, words
+
+
+@pytest.mark.parametrize(
+    "text, number",
+    [("0", 0), (" 42 ", 42), ("1,024", 1024), ("007", 7), (str(2**1000 - 1), 2**1000 - 1)],
+)
+def test_whole_numbers(text, number):
+    assert inputs.whole_number(text, "a", bits=1000) == number
+
+
+@pytest.mark.parametrize(
+    "text, sentence",
+    [
+        ("", "Type a whole number for a."),
+        ("  ", "Type a whole number for a."),
+        ("-4", "a must not be negative"),
+        ("12x", "contains “x”"),
+        ("1.5", "contains “.”"),
+        ("٣", "contains “٣”"),
+        ("9" * 2000, "a has 2,000 digits; at most 1,000 bits fit, about 302 digits."),
+        (str(2**1000), "a has 302 digits"),
+    ],
+)
+def test_what_is_not_a_whole_number_gets_one_sentence(text, sentence):
+    with pytest.raises(ValueError, match=".") as error:
+        inputs.whole_number(text, "a", bits=1000)
+    assert sentence in str(error.value)
+
+
+def test_small_limits_are_named_in_full():
+    with pytest.raises(ValueError, match=r"b must be at most 255 \(8 bits\), got 256\."):
+        inputs.whole_number("256", "b", bits=8)
+
+
+def test_the_script_repeats_every_change_on_the_way():
+    first = AdditionSettings(unit="lstm", units=8, seed=3)
+    second = replace(first, learning_rate=0.005)
+    third = replace(second, noise=0.0)
+    script = downloads.script(300, [(0, first), (120, second), (200, third)])
+    calls = []
+
+    class Run:
+        def __init__(self, settings):
+            self.settings = settings
+
+        def advance(self, steps):
+            calls.append((steps, self.settings))
+
+        def exact(self, bits):
+            return 1.0
+
+        history = charts.pd.DataFrame({"step": []})
+
+    code = script.replace("from rnn_core.training import AdditionRun, AdditionSettings", "")
+    exec(compile(code, "script", "exec"), {"AdditionRun": Run, "AdditionSettings": AdditionSettings})
+    assert calls == [(120, first), (80, second), (100, third)]
+
+
+def test_equations_stand_for_every_unit_and_align_at_their_sign():
+    for unit in words.UNITS:
+        lines = equations.EQUATIONS[unit]
+        assert equations.latex(unit).count("&") == len(lines)
+    assert r"(1 - z) \odot h + z \odot \tilde h" in equations.latex("gru")
+
+
+def test_thin_keeps_first_and_last():
+    history = charts.pd.DataFrame({"step": range(1, 10_002)})
+    kept = charts.thin(history)
+    assert len(kept) <= charts.POINTS + 1
+    assert kept.step.iloc[0] == 1 and kept.step.iloc[-1] == 10_001
+
+
+def test_specifications_hold_nothing_that_changes():
+    for build in (lambda: charts.loss_spec(True), charts.width_spec, lambda: charts.strip_spec(True)):
+        assert build() is build() and "datasets" not in build()
+
+
+def test_a_strip_stands_as_written_and_marks_the_network_only():
+    bits = charts.pd.DataFrame(
+        {
+            "bit": range(4),
+            "a": [1, 0, 1, 0],
+            "b": [0, 0, 1, 0],
+            "carry": [0, 0, 0, 1],
+            "true": [1, 0, 0, 1],
+            "network": [1, 1, 0, 1],
+            "probability": [0.9, 0.8, 0.1, 0.9],
+            "wrong": [False, True, False, False],
+        }
+    )
+    rows = charts.strip_rows(bits)
+    network = rows[rows.row == "network"].sort_values("place")
+    assert list(network.digit) == [1, 0, 1, 1]
+    assert list(rows.row[rows.wrong]) == ["network"] and list(rows.bit[rows.wrong]) == [1]
+    long = charts.pd.concat([bits] * 20, ignore_index=True).assign(bit=range(80))
+    assert list(charts.strip_rows(long).row.unique()) == ["from bit 64", "from bit 32", "from bit 0"]
