@@ -24,8 +24,32 @@ import tensorflow as tf
 
 
 def matmul(x: tf.Tensor, W: tf.Tensor) -> tf.Tensor:
-    """x @ W in W's precision; the result in x's."""
-    return tf.cast(tf.matmul(tf.cast(x, W.dtype), W), x.dtype)
+    """x [..., D] @ W [D, K] in W's precision; the result in x's."""
+    # One plain product: of a batched one TensorFlow makes W's gradient row by row.
+    return tf.cast(tf.tensordot(tf.cast(x, W.dtype), W, 1), x.dtype)
+
+
+def check_blocks(cell, blocks: int) -> None:
+    """ValueError unless W is [D, blocks*H], U [H, blocks*H] and b [blocks*H]."""
+    U = list(cell.U.shape)
+    if len(U) != 2 or U[1] != blocks * U[0]:
+        raise ValueError(f"U must have shape [H, {blocks}*H], got {U}")
+    if len(cell.W.shape) != 2 or cell.W.shape[1] != U[1]:
+        raise ValueError(f"W must have shape [D, {U[1]}] beside U {U}, got {list(cell.W.shape)}")
+    if list(cell.b.shape) != [U[1]]:
+        raise ValueError(f"b must have shape [{U[1]}] beside U {U}, got {list(cell.b.shape)}")
+
+
+def check_rows(name: str, cell, rows: int) -> None:
+    if inputs(cell) != rows:
+        raise ValueError(f"{name} must have {rows} rows, got {inputs(cell)}")
+
+
+def inputs(cell) -> int:
+    """The size D of the input that a cell of any kind reads."""
+    while not hasattr(cell, "W"):
+        cell = cell[0][0] if hasattr(cell, "cells") else cell[0]
+    return cell.W.shape[0]
 
 
 def glorot(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
@@ -68,6 +92,9 @@ class SimpleRNN(NamedTuple):
     def init(cls, input_size: int, units: int, *, seed: int) -> SimpleRNN:
         W, U, b = initial_weights(input_size, units, 1, seed)
         return cls(W, U, tf.constant(b))
+
+    def check(self) -> None:
+        check_blocks(self, 1)
 
     @property
     def units(self) -> int:
@@ -114,6 +141,9 @@ class GRU(NamedTuple):
         W, U, b = initial_weights(input_size, units, 3, seed)
         return cls(W, U, tf.constant(b))
 
+    def check(self) -> None:
+        check_blocks(self, 3)
+
     @property
     def units(self) -> int:
         return self.U.shape[0]
@@ -157,6 +187,9 @@ class GRUNoReset(NamedTuple):
     def init(cls, input_size: int, units: int, *, seed: int) -> GRUNoReset:
         W, U, b = initial_weights(input_size, units, 2, seed)
         return cls(W, U, tf.constant(b))
+
+    def check(self) -> None:
+        check_blocks(self, 2)
 
     @property
     def units(self) -> int:
@@ -212,6 +245,9 @@ class LSTM(NamedTuple):
         b[units : 2 * units] = 1.0
         return cls(W, U, tf.constant(b))
 
+    def check(self) -> None:
+        check_blocks(self, 4)
+
     @property
     def units(self) -> int:
         return self.U.shape[0]
@@ -247,6 +283,10 @@ class Stack(NamedTuple):
         seeds = np.random.SeedSequence(seed).generate_state(len(kinds))
         sizes = [input_size] + [units] * (len(kinds) - 1)
         return cls(tuple(k.init(d, units, seed=int(s)) for k, d, s in zip(kinds, sizes, seeds)))
+
+    def check(self) -> None:
+        for k in range(1, len(self.cells)):
+            check_rows(f"cells.{k}.W", self.cells[k], self.cells[k - 1].units)
 
     @property
     def units(self) -> int:
@@ -291,6 +331,11 @@ class SkipStack(NamedTuple):
         sizes = [input_size] + [input_size + units] * (len(kinds) - 1)
         return cls(tuple(k.init(d, units, seed=int(s)) for k, d, s in zip(kinds, sizes, seeds)))
 
+    def check(self) -> None:
+        for k in range(1, len(self.cells)):
+            rows = inputs(self) + self.cells[k - 1].units
+            check_rows(f"cells.{k}.W", self.cells[k], rows)
+
     @property
     def units(self) -> int:
         return sum(cell.units for cell in self.cells)
@@ -312,6 +357,9 @@ class Bidirectional(NamedTuple):
 
     forward: Any
     backward: Any
+
+    def check(self) -> None:
+        check_rows("backward.W", self.backward, inputs(self.forward))
 
     @property
     def units(self) -> int:
