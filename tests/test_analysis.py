@@ -1,6 +1,7 @@
 """Analyses against networks whose answer is known: hand-built, untrained, and damaged ones."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from hand_built import CARRY, hand_built_adder
@@ -364,3 +365,30 @@ def test_bit_table_is_the_sum():
     assert table["right"].all()
     with pytest.raises(ValueError, match="width must be at least 5, got 4"):
         analysis.read(hand_built_adder("rnn"), 11, 6, width=4)
+
+
+@pytest.mark.parametrize("a, b", [(0, 0), (255, 255), (181, 107)])
+def test_a_donor_differs_in_its_carry(a, b):
+    reading = analysis.read(hand_built_adder("gru"), a, b, width=9)
+    for bit in range(8):
+        donor = analysis.donor(reading, bit, seed=bit)
+        assert sum(donor) < 2**9
+        other = analysis.read(reading.model, *donor, width=9)
+        assert after(other.x)[0, bit] != after(reading.x)[0, bit]
+        table = analysis.transplant_one(reading, *donor, bit)
+        assert table[table["later"]]["right"].all()
+        assert not (table["moved"] == table["network"])[table["later"]].all()
+
+
+def test_first_over_is_where_it_stays():
+    table = pd.DataFrame({"step": [0, 8, 16, 24], "exact": [0.0, 1.0, 0.5, 1.0]})
+    assert analysis.first_over(table, "exact", 0.99) == 24
+    assert analysis.first_over(table, "exact", 0.0) == 0
+    assert analysis.first_over(table.iloc[:3], "exact", 0.99) is None
+    assert analysis.first_over(table.assign(exact=np.nan), "exact", 0.1) is None
+
+
+def test_the_full_adder_table_adds():
+    table = analysis.full_adder()
+    total = table["state"] + table["a"] + table["b"]
+    assert (table["next"] * 2 + table["bit"] == total).all() and len(table) == 8

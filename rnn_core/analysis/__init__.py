@@ -10,17 +10,18 @@ of its cell; what has no meaning for an order raises `NotApplicable`, which says
 """
 
 from rnn_core.analysis.anatomy import NotApplicable, hold, reach, signal_names, signals
-from rnn_core.analysis.automaton import Automaton, automaton
+from rnn_core.analysis.automaton import Automaton, automaton, full_adder, share
 from rnn_core.analysis.equations import Line, Term, equations
 from rnn_core.analysis.experiments import (
     clamp,
     clamped,
+    donor,
     transplant,
     transplant_one,
     transplants,
 )
-from rnn_core.analysis.lens import TELLS, appearance, auc, carry_lens, unit_order
-from rnn_core.analysis.reading import Reading, bit_table, read, signal_table, unit_labels
+from rnn_core.analysis.lens import TELLS, appearance, auc, carry_lens, first_over, unit_order
+from rnn_core.analysis.reading import Reading, bit_table, is_gate, read, signal_table, unit_labels
 from rnn_core.analysis.space import Space, path, state_space
 
 __all__ = [
@@ -38,11 +39,16 @@ __all__ = [
     "carry_lens",
     "clamp",
     "clamped",
+    "donor",
     "equations",
+    "first_over",
+    "full_adder",
     "hold",
+    "is_gate",
     "path",
     "reach",
     "read",
+    "share",
     "signal_names",
     "signal_table",
     "signals",

@@ -250,18 +250,21 @@ def _judge(machine: _Machine, consistent: float, fresh: _Steps) -> Automaton:
         )
     else:
         reason = f"a machine of {count} {fit}, but it is not the full adder: {difference}."
-    state, column = np.divmod(np.arange(4 * states), 4)
-    transitions = pd.DataFrame(
-        {
-            "state": state,
-            "a": [INPUTS[k][0] for k in column],
-            "b": [INPUTS[k][1] for k in column],
-            "next": machine.next.reshape(-1),
-            "bit": machine.bit.reshape(-1),
-            "count": machine.count.reshape(-1),
-        }
-    )
+    transitions = _table(machine.next, machine.bit).assign(count=machine.count.reshape(-1))
     return Automaton(states, transitions, agreement, recovered, reason, steps)
+
+
+def full_adder() -> pd.DataFrame:
+    """The true full adder's transitions, as `Automaton` has them: the state is the carry."""
+    return _table(ADDER_NEXT, ADDER_BIT)
+
+
+def _table(next_: np.ndarray, bit: np.ndarray) -> pd.DataFrame:
+    state, column = np.divmod(np.arange(next_.size), len(INPUTS))
+    a, b = np.array(INPUTS)[column].T
+    return pd.DataFrame(
+        {"state": state, "a": a, "b": b, "next": next_.reshape(-1), "bit": bit.reshape(-1)}
+    )
 
 
 def share(value: float) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from rnn_core.addition import Adder, draw, encode, exact_accuracy, sums_of
+from rnn_core.addition import Adder, draw, encode, exact_accuracy, from_bits, sums_of
 from rnn_core.analysis.anatomy import forward_only, hold
 from rnn_core.analysis.reading import Reading, draw_seed
 from rnn_core.cells import LSTM, LSTMState
@@ -70,20 +70,19 @@ def transplants(model: Adder, *, pairs: int = 500, bits: int = 8, seed: int = 0)
     if pairs < 1:
         raise ValueError(f"pairs must be at least 1, got {pairs}")
     rng = np.random.default_rng([seed, pairs, bits])
-    x, donor = (draw(draw_seed(seed, k), pairs, bits).x.numpy() for k in (3, 4))
-    carry, donor_carry = after(x), after(donor)
-    # A pair whose carries never differ (few) gets a donor that generates at bit 0 where the
+    x, giver = (draw(draw_seed(seed, k), pairs, bits).x.numpy() for k in (3, 4))
+    carry, given = after(x), after(giver)
+    # A pair whose carries never differ (few) gets a giver that generates at bit 0 where the
     # receiver kills, or the other way round.
-    same = ~(carry != donor_carry)[:, : bits - 1].any(axis=1)
-    donor[same, 0] = 1 - carry[same, :1]
-    donor_carry = after(donor)
-    weight = (carry != donor_carry)[:, : bits - 1] * rng.random((pairs, bits - 1))
+    same = ~(carry != given)[:, : bits - 1].any(axis=1)
+    giver[same, 0] = 1 - carry[same, :1]
+    weight = (carry != after(giver))[:, : bits - 1] * rng.random((pairs, bits - 1))
     at = weight.argmax(axis=1)
 
     wanted = expected(x, at, 1 - carry[np.arange(pairs), at])
     later = np.arange(bits) > at[:, None]
     plain = model(x)[0].numpy() > 0
-    moved = _read_on(model, x, donor, at) > 0
+    moved = _read_on(model, x, giver, at) > 0
     return pd.DataFrame(
         {
             "bit": at,
@@ -97,27 +96,47 @@ def transplants(model: Adder, *, pairs: int = 500, bits: int = 8, seed: int = 0)
 def transplant_one(reading: Reading, a: int, b: int, bit: int) -> pd.DataFrame:
     """Put the state of the sum ``a`` + ``b`` after ``bit`` into the sum in ``reading``.
 
-    One row a bit: bit, network (as it was), moved (after the transplant), wanted (the true sum with
-    the carry that the donor's state stands for), later (whether it lies behind the transplant).
+    One row a bit: bit, a, b, network (as it was), moved (after the transplant), wanted (the true sum
+    with the carry that the donor's state stands for), right (moved is as wanted), later (whether
+    the bit lies behind the transplant; before it ``wanted`` has no meaning).
     """
     model, x = reading.model, reading.x
     forward_only(model.cell, "A transplant")
     bits = x.shape[1]
     if not 0 <= bit < bits - 1:
         raise ValueError(f"bit must be in [0, {bits - 1}), so that bits are left, got {bit}")
-    donor = encode([(a, b)], bits)
+    giver = encode([(a, b)], bits)
     at = np.array([bit])
-    carry = after(donor)[:, bit]
-    moved = _read_on(model, x, donor, at)[0] > 0
+    carry = after(giver)[:, bit]
+    moved = _read_on(model, x, giver, at)[0] > 0
+    wanted = expected(x, at, carry)[0]
     return pd.DataFrame(
         {
             "bit": np.arange(bits),
+            "a": x[0, :, 0].astype(int),
+            "b": x[0, :, 1].astype(int),
             "network": reading.bits.astype(int),
             "moved": moved.astype(int),
-            "wanted": expected(x, at, carry)[0].astype(int),
+            "wanted": wanted.astype(int),
+            "right": moved == wanted,
             "later": np.arange(bits) > bit,
         }
     )
+
+
+def donor(reading: Reading, bit: int, *, seed: int = 0) -> tuple[int, int]:
+    """Two random numbers, as wide as the sum in ``reading``, whose carry out of ``bit`` differs from its."""
+    bits = reading.x.shape[1]
+    if not 0 <= bit < bits - 1:
+        raise ValueError(f"bit must be in [0, {bits - 1}), so that bits are left, got {bit}")
+    x = draw(draw_seed(seed, 8), 64, bits).x.numpy()
+    found = np.flatnonzero(after(x)[:, bit] != after(reading.x)[0, bit])
+    if len(found):
+        x = x[found[:1]]
+    else:
+        x = x[:1]
+        x[0, bit] = 1 - after(reading.x)[0, bit]
+    return from_bits(x[0, :, 0]), from_bits(x[0, :, 1])
 
 
 def after(x: np.ndarray) -> np.ndarray:
@@ -136,9 +155,9 @@ def expected(x: np.ndarray, at: np.ndarray, carry: np.ndarray) -> np.ndarray:
     return sums_of(x).y.numpy() > 0.5
 
 
-def _read_on(model: Adder, x: np.ndarray, donor: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Logits [B, T] on x where the state after bit ``at`` [B] is the one ``donor`` left there."""
-    trace = model(donor)[1]
+def _read_on(model: Adder, x: np.ndarray, giver: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Logits [B, T] on x where the state after bit ``at`` [B] is the one ``giver`` left there."""
+    trace = model(giver)[1]
     rows = np.stack([np.arange(len(at)), at], axis=-1)
     state = tf.gather_nd(trace.h, rows)
     if isinstance(model.cell, LSTM):

@@ -102,3 +102,10 @@ def appearance(
             moved = np.nan
         rows.append((int(step), float(best), float(exact), float(moved)))
     return pd.DataFrame(rows, columns=["step", "auc", "exact", "transplant"])
+
+
+def first_over(table: pd.DataFrame, column: str, level: float) -> int | None:
+    """The first step from which ``column`` of an `appearance` table stays at ``level`` or over."""
+    below = np.flatnonzero(~(table[column] >= level).to_numpy())
+    start = below[-1] + 1 if len(below) else 0
+    return int(table["step"].iloc[start]) if start < len(table) else None
