@@ -36,6 +36,7 @@ ARGS = [
     "--disable-dev-shm-usage",
 ]
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+TIMEOUT = 90_000  # milliseconds; a shared machine can be slow, and no test is about time
 CONNECTED = '[data-testid="stApp"][data-test-connection-state="CONNECTED"]'
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
@@ -66,7 +67,7 @@ class Server:
         with open(log, "wb") as out:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out)
 
-    def wait(self, seconds: float = 60) -> Server:
+    def wait(self, seconds: float = 120) -> Server:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -128,7 +129,7 @@ def page(browser):
     """An empty page of its own context, 1440x900, whose errors fail the test."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(TIMEOUT)
     watch_errors(page)
     yield page
     context.close()
@@ -158,7 +159,7 @@ def watch_errors(page) -> None:
     page.on("console", on_console)
 
 
-def idle(page, timeout: float = 30_000) -> None:
+def idle(page, timeout: float = TIMEOUT) -> None:
     """Wait until the page is connected and its script has come to rest.
 
     While training the script rests only between two polls; wait for a text instead.

@@ -100,7 +100,9 @@ class Visit:
     @property
     def behind(self) -> bool:
         """Whether the counts shown belong to an earlier step than the network's."""
-        return self.measured is None or self.measured.model is not self.run.model
+        return self.step > 0 and (
+            self.measured is None or self.measured.model is not self.run.model
+        )
 
     def begin(self) -> bool:
         """Make the run once the core is there; whether it is."""

@@ -126,7 +126,7 @@ def detail(me: Visit) -> str:
         parts.append(f":gray[Now at step {me.step:,}, {me.rate:,.0f} steps/s.]")
     if me.note:
         parts.append(f":gray[{me.note}]")
-    return " ".join(parts) or ":gray[Nothing is measured yet.]"
+    return " ".join(parts) or ":gray[The counts come with the first steps.]"
 
 
 def try_it() -> None:
