@@ -76,6 +76,11 @@ def save(model: Any, folder, *, dtype: str = "float32", **about: Any) -> None:
 
 def load(folder) -> Any:
     """The model that `save` wrote to ``folder``."""
+    return read(folder)[0]
+
+
+def read(folder) -> tuple[Any, dict]:
+    """The model that `save` wrote to ``folder``, and the config.json that belongs to it."""
     folder = Path(folder)
     raw = _read(folder / WEIGHTS)
     digest = hashlib.sha256(raw).hexdigest()
@@ -97,7 +102,7 @@ def load(folder) -> Any:
     extra = sorted(set(tensors) - used)
     if extra:
         raise CheckpointError(f"{folder / WEIGHTS}: tensors {extra} are not in {CONFIG}")
-    return model
+    return model, config
 
 
 def read_config(folder, name: str = CONFIG) -> dict:

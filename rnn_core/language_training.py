@@ -77,18 +77,25 @@ class Training(NamedTuple):
     best: CharLM
 
 
-def gradients(model: CharLM, ids, lengths, total, seed, dropout: float):
+def gradients(
+    model: CharLM, ids, lengths, total, seed, dropout: float, index: int = 0, workers: int = 1
+):
     """d(loss)/d(model) and the loss in nats a character, of a batch with ``total`` characters.
 
-    With several workers ``total`` counts all workers' characters, so that their gradients add up.
+    A worker is given every ``workers``-th row of a joint batch from row ``index``, and in
+    ``total`` the characters of all rows, so that the workers' gradients and losses add up to
+    those of the joint batch.
     """
 
     def drop(layer, x):
         if layer == 0:
             return x
-        # One mask for all steps of a row (Gal & Ghahramani 2016, arXiv 1512.05287).
-        noise = tf.random.stateless_uniform([ids.shape[0], 1, x.shape[-1]], seed + [layer + 1, 0])
-        return tf.where(noise < dropout, 0.0, x / (1 - dropout))
+        # One mask for all steps of a row (Gal & Ghahramani 2016, arXiv 1512.05287), drawn for
+        # the joint batch: a row's mask does not depend on who computes it.
+        noise = tf.random.stateless_uniform(
+            [ids.shape[0] * workers, 1, x.shape[-1]], seed + [layer + 1, 0]
+        )
+        return tf.where(noise[index::workers] < dropout, 0.0, x / (1 - dropout))
 
     with tf.GradientTape() as tape:
         tape.watch(model)
@@ -132,8 +139,9 @@ def _step_program(clip: float, dropout: float, with_muon: bool):
 
 
 @functools.cache
-def _gradient_program(dropout: float):
-    return tf.function(functools.partial(gradients, dropout=dropout), jit_compile=True)
+def _gradient_program(dropout: float, index: int, workers: int):
+    share = functools.partial(gradients, dropout=dropout, index=index, workers=workers)
+    return tf.function(share, jit_compile=True)
 
 
 @functools.cache
@@ -148,7 +156,8 @@ class Cluster:
     """The workers named in TF_CONFIG, or this process alone.
 
     Every worker holds the whole state and makes the same update; what goes between them is the
-    sum of the gradients (`tf.distribute.MultiWorkerMirroredStrategy`).
+    sum of the gradients (`tf.distribute.MultiWorkerMirroredStrategy`). TensorFlow wants the strategy
+    made before anything else is computed.
     """
 
     def __init__(self):
@@ -163,17 +172,26 @@ class Cluster:
         return self.index == 0
 
     def sum(self, tree: Any) -> Any:
-        """The tree with every worker's values added up."""
+        """The tree of float32 tensors with every worker's values added up."""
         if self.strategy is None:
             return tree
         if self._sum is None:
 
-            def reduce(flat):
+            def reduce(vector):
+                # The identity stands on the worker's device; an argument has none, which
+                # all_reduce refuses.
                 context = tf.distribute.get_replica_context()
-                return context.all_reduce(tf.distribute.ReduceOp.SUM, flat)
+                return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(vector))
 
-            self._sum = tf.function(lambda flat: self.strategy.run(reduce, args=(flat,)))
-        return tf.nest.pack_sequence_as(tree, self._sum(tf.nest.flatten(tree)))
+            self._sum = tf.function(
+                lambda vector: self.strategy.run(reduce, args=(vector,)), reduce_retracing=True
+            )
+        flat = tf.nest.flatten(tree)
+        sizes = [int(np.prod(t.shape)) for t in flat]
+        # One vector, so that a step costs one exchange and not one for every weight.
+        total = self._sum(tf.concat([tf.reshape(t, [-1]) for t in flat], axis=0))
+        pieces = [tf.reshape(p, t.shape) for p, t in zip(tf.split(total, sizes), flat)]
+        return tf.nest.pack_sequence_as(tree, pieces)
 
     def from_chief(self, tree: Any) -> Any:
         """The chief's tree, on every worker."""
@@ -193,6 +211,11 @@ class LanguageRun:
         self.settings, self.data, self.valid = settings, data, valid
         self.folder = Path(folder)
         self.cluster = Cluster()
+        if settings.batch_size % self.cluster.workers:
+            raise ValueError(
+                f"batch_size must be a multiple of the {self.cluster.workers} workers,"
+                f" got {settings.batch_size}"
+            )
         self.step = 0
         self.seconds = 0.0
         self.history: list[dict] = []
@@ -291,7 +314,8 @@ class LanguageRun:
             mine = slice(self.cluster.index, None, self.cluster.workers)
             ids, lengths = batch.ids[mine], batch.lengths[mine]
             total = tf.constant(float(count))
-            found = _gradient_program(s.dropout)(model, ids, lengths, total, seed)
+            share = _gradient_program(s.dropout, self.cluster.index, self.cluster.workers)
+            found = share(model, ids, lengths, total, seed)
             grads, loss = self.cluster.sum(found)
             program = _update_program(s.clip, s.muon_rate > 0)
             model, moments = program(model, moments, grads, *rates)
@@ -302,6 +326,8 @@ class LanguageRun:
         return loss, count
 
     def _validate(self, epoch: int) -> None:
+        if not self.cluster.chief:  # the chief alone keeps the history and the best weights
+            return
         valid = bits_per_char(self.state.model, self.valid)
         if all(valid < row["valid"] for row in self.history):
             self.state = self.state._replace(best=self.state.model)
@@ -311,22 +337,22 @@ class LanguageRun:
 
     def _load(self) -> None:
         folder = self.folder / "resume"
-        config = checkpoint.read_config(folder)
+        state, config = checkpoint.read(folder)
         for key, mine in self.identity.items():
-            theirs = config["identity"].get(key)
+            theirs = config.get("identity", {}).get(key)
             if theirs != mine:
                 raise ValueError(
                     f"{folder} is of another run: its {key} is {theirs}, this run's is {mine};"
                     " choose another folder or remove it"
                 )
-        self.state = checkpoint.load(folder)
+        self.state = state
         self.step, self.seconds = config["step"], config["seconds"]
         self.history, self._loss = config["history"], config["loss"]
 
     def _share(self) -> None:
         """Give every worker the chief's state, so that only the chief needs the checkpoint."""
         self.state = self.cluster.from_chief(self.state)
-        self.step = int(self.cluster.from_chief(tf.constant(self.step)))
+        self.step = int(self.cluster.from_chief(tf.constant(float(self.step))))
 
 
 def report_figures(model: CharLM, sets: dict[str, text.Headlines]) -> dict[str, float]:

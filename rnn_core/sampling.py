@@ -20,6 +20,8 @@ ROWS = 8
 ROOM = 320
 MAX_PREFIX = 200
 MAX_CHARS = ROOM - MAX_PREFIX
+#: Beyond these, logits / temperature leaves the range of float32 or says nothing more.
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.001, 1000.0
 
 
 class Completion(NamedTuple):
@@ -65,18 +67,19 @@ def choose(logits: tf.Tensor, draw: tf.Tensor, top_p, temperature) -> Choice:
     """
     raw = tf.nn.softmax(logits)
     tempered = tf.nn.softmax(logits / temperature)
-    order = tf.argsort(tempered, axis=-1, direction="DESCENDING", stable=True)
-    ranked = tf.gather(tempered, order, axis=-1, batch_dims=1)
-    before = tf.cumsum(ranked, axis=-1, exclusive=True)
-    # Rounding may bring the sum to 1 before the last character; top_p 1 still keeps them all.
-    inside = (before < top_p) | (top_p >= 1.0)
-    ranked = tf.where(inside, ranked, 0.0)
-    ranked /= tf.reduce_sum(ranked, axis=-1, keepdims=True)
-    size = tf.reduce_sum(tf.cast(inside, tf.int32), axis=-1)
-    rank = tf.reduce_sum(tf.cast(tf.cumsum(ranked, axis=-1) <= draw[:, None], tf.int32), axis=-1)
-    ids = tf.gather(order, tf.minimum(rank, size - 1), axis=-1, batch_dims=1)
-    place = tf.argsort(order, axis=-1)  # back from ranks to characters
-    return Choice(ids, raw, tempered, tf.gather(ranked, place, axis=-1, batch_dims=1))
+    # Ranks by comparing all pairs: for a vocabulary this small, faster than sorting.
+    mine, other = tempered[:, :, None], tempered[:, None, :]
+    index = tf.range(V)
+    ahead = (other > mine) | ((other == mine) & (index[None, :] < index[:, None]))  # [B, V, V]
+    before = tf.reduce_sum(tf.where(ahead, other, 0.0), axis=-1)  # the mass of those ahead
+    # The first is always inside. Rounding may bring the mass to 1 early: top_p 1 keeps them all.
+    inside = (before < top_p) | (before == 0.0) | (top_p >= 1.0)
+    kept = tf.where(inside, tempered, 0.0)
+    mass = tf.reduce_sum(kept, axis=-1, keepdims=True)
+    # On the bar, a character lies from `before` on: the last that begins at or below the number.
+    begun = (kept > 0.0) & (before <= draw[:, None] * mass)
+    ids = tf.argmax(tf.where(begun, before, -1.0), axis=-1, output_type=tf.int32)
+    return Choice(ids, raw, tempered, kept / mass)
 
 
 @functools.cache
@@ -129,8 +132,10 @@ def complete(
     """
     if not 0 < top_p <= 1:
         raise ValueError(f"top_p must be in (0, 1], got {top_p}")
-    if not (temperature > 0 and math.isfinite(temperature)):
-        raise ValueError(f"temperature must be above 0, got {temperature}")
+    if not MIN_TEMPERATURE <= temperature <= MAX_TEMPERATURE:
+        raise ValueError(
+            f"temperature must be from {MIN_TEMPERATURE} to {MAX_TEMPERATURE:g}, got {temperature}"
+        )
     if samples < 1:
         raise ValueError(f"samples must be at least 1, got {samples}")
     if not 1 <= max_chars <= MAX_CHARS:

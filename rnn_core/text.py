@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
+import itertools
 import zipfile
+import zlib
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from typing import IO, Iterator, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -65,6 +68,16 @@ class Headlines(NamedTuple):
     def text(self, k: int) -> str:
         return decode(self.codes[self.starts[k] : self.starts[k + 1]])
 
+    def texts(self) -> Iterator[str]:
+        return map(self.text, range(len(self)))
+
+    def take(self, rows: np.ndarray) -> Headlines:
+        """The headlines at ``rows``, in that order."""
+        starts = np.zeros(len(rows) + 1, np.int64)
+        np.cumsum(self.lengths[rows] - 1, out=starts[1:])
+        at = np.arange(starts[-1]) + np.repeat(self.starts[rows] - starts[:-1], np.diff(starts))
+        return Headlines(self.codes[at], starts, self.groups[rows], self.names)
+
     @classmethod
     def of(cls, texts, groups=None, names=("all",)) -> Headlines:
         """Encode ``texts``; the first with an unknown character is named in the error."""
@@ -101,82 +114,96 @@ def read(
     ``max_chars`` or hold a character outside the vocabulary are left out and counted.
     """
     path = Path(path)
-    raw = _unpack(path)
+    codes, lengths, groups = [], [], []
+    seen: dict[str, int] = {}
+    rows, empty, unknown, too_long, example = 0, 0, 0, 0, ""
     try:
-        raw.decode("utf-8") if len(raw) < 1 << 16 else _check_utf8(raw)
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise ValueError(
-            f"{path}: line {line} is not UTF-8 (byte 0x{raw[error.start]:02X})"
-        ) from None
-    names: tuple[str, ...] = ("all",)
-    groups: np.ndarray | None = None
-    if ".csv" in path.name.lower() or path.suffix.lower() == ".zip":
-        header = pd.read_csv(io.BytesIO(raw), nrows=0)
-        found = [str(c) for c in header.columns]
-        for wanted in [column] + ([group] if group else []):
-            if wanted not in found:
-                raise ValueError(f"{path}: there is no column {wanted!r}, found {found}")
-        frame = pd.read_csv(
-            io.BytesIO(raw),
-            usecols=[column] + ([group] if group else []),
-            dtype=str,
-            keep_default_na=False,
-        )
-        texts = frame[column]
-        if group:
-            values = frame[group].astype("category")
-            groups, names = values.cat.codes.to_numpy(), tuple(values.cat.categories)
-        del frame
-    else:
-        texts = pd.Series(raw.decode("utf-8").splitlines(), dtype=str)
-    del raw
-    lengths = texts.str.len()
-    empty = texts.str.strip() == ""
-    unknown = ~empty & ~texts.str.fullmatch(r"[ -~]*")
-    too_long = ~empty & ~unknown & (lengths > max_chars)
-    keep = ~(empty | unknown | too_long)
-    skipped = Skipped(
-        int(empty.sum()),
-        int(unknown.sum()),
-        int(too_long.sum()),
-        str(texts[unknown].iloc[0]) if unknown.any() else "",
-    )
-    if not keep.any():
-        raise ValueError(f"{path}: no usable headline among {len(texts)} rows ({skipped})")
-    kept = texts[keep].tolist()
-    groups = np.zeros(len(texts), np.int16) if groups is None else groups
-    return Headlines._pack(kept, groups[keep.to_numpy()], names), skipped
+        for texts, values in _pieces(path, column, group):
+            is_empty = texts.str.strip() == ""
+            is_unknown = ~is_empty & ~texts.str.fullmatch(r"[ -~]*")
+            is_long = ~is_empty & ~is_unknown & (texts.str.len() > max_chars)
+            if not example and is_unknown.any():
+                example = str(texts[is_unknown].iloc[0])
+            rows, empty = rows + len(texts), empty + int(is_empty.sum())
+            unknown, too_long = unknown + int(is_unknown.sum()), too_long + int(is_long.sum())
+            keep = ~(is_empty | is_unknown | is_long)
+            kept = texts[keep].tolist()
+            codes.append(_ID[np.frombuffer("".join(kept).encode("ascii"), np.uint8)].astype(np.uint8))
+            lengths.append(np.fromiter(map(len, kept), np.int64, len(kept)))
+            groups.append([seen.setdefault(v, len(seen)) for v in values[keep]] if group else [])
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: {_not_utf8(path)}") from None
+    except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
+        raise ValueError(f"{path}: {str(error).strip()}") from error
+    except (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ValueError(f"{path}: can't be unpacked ({error})") from error
+    skipped = Skipped(empty, unknown, too_long, example)
+    if not sum(map(len, lengths)):
+        raise ValueError(f"{path}: no usable headline among {rows} rows ({skipped})")
+    starts = np.concatenate([[0], *lengths])
+    np.cumsum(starts, out=starts)
+    where = np.zeros(len(starts) - 1, np.int16)
+    if group:
+        # Names in alphabetical order, whatever the order of the rows.
+        place = np.argsort(np.argsort(list(seen)))
+        where = place[np.concatenate(groups)].astype(np.int16)
+    names = tuple(sorted(seen)) if group else ("all",)
+    return Headlines(np.concatenate(codes), starts, where, names), skipped
 
 
-def _unpack(path: Path) -> bytes:
+#: Rows that a reader holds as strings at a time: what it takes beside the result.
+_PIECE = 100_000
+
+
+def _pieces(path: Path, column: str, group: str | None) -> Iterator[tuple[pd.Series, pd.Series]]:
+    """The headlines of a file and their groups, some rows at a time."""
+    if ".csv" not in path.name.lower() and path.suffix.lower() != ".zip":
+        with _open(path) as file:
+            lines = io.TextIOWrapper(file, "utf-8-sig")
+            while piece := [line.rstrip("\n") for line in itertools.islice(lines, _PIECE)]:
+                yield pd.Series(piece, dtype=str), pd.Series()
+        return
+    wanted = [column] + ([group] if group else [])
+    with _open(path) as file:
+        found = [str(name) for name in pd.read_csv(file, nrows=0).columns]
+    for name in wanted:
+        if name not in found:
+            raise ValueError(f"{path}: there is no column {name!r}, found {found}")
+    with _open(path) as file:
+        for frame in pd.read_csv(
+            file, usecols=wanted, dtype=str, keep_default_na=False, chunksize=_PIECE
+        ):
+            yield frame[column], frame[wanted[-1]]
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[IO[bytes]]:
+    """The bytes of a file, or of what is packed in it."""
     if path.name.lower().endswith(".gz"):
         with gzip.open(path) as file:
-            return file.read()
-    if path.suffix.lower() == ".zip":
+            yield file
+    elif path.suffix.lower() == ".zip":
         with zipfile.ZipFile(path) as archive:
             inside = [n for n in archive.namelist() if n.lower().endswith(".csv")]
             if len(inside) != 1:
                 raise ValueError(
                     f"{path}: expected one .csv in the archive, found {archive.namelist()}"
                 )
-            return archive.read(inside[0])
-    return path.read_bytes()
+            with archive.open(inside[0]) as file:
+                yield file
+    else:
+        with open(path, "rb") as file:
+            yield file
 
 
-def _check_utf8(raw: bytes) -> None:
-    """Decode in pieces, so that a large file is not held a second time."""
-    import codecs
-
-    decoder, at = codecs.getincrementaldecoder("utf-8")(), 0
-    step = 1 << 20
-    for at in range(0, len(raw), step):
-        try:
-            decoder.decode(raw[at : at + step], final=at + step >= len(raw))
-        except UnicodeDecodeError as error:
-            pending = len(error.object) - len(raw[at : at + step])
-            start = at + error.start - pending
-            raise UnicodeDecodeError("utf-8", raw, start, start + 1, error.reason) from None
+def _not_utf8(path: Path) -> str:
+    with _open(path) as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                return f"line {number} is not UTF-8 (byte 0x{line[error.start]:02X})"
+    return "not UTF-8"
 
 
 class Batch(NamedTuple):
