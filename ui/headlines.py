@@ -1,6 +1,307 @@
-"""Page: A deep character LSTM finishes a headline and shows its odds."""
+"""The Headlines page: a beginning, what the network makes of it, and the odds it had."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-st.title("Headlines")
-st.write("A deep character LSTM finishes a headline and shows its odds. This page is not part of this version.")
+from rnn_core.cards import read_card
+from ui import engine, headline_models, headline_words as words
+from ui.headline_desk import Desk, Place, Settings, desk
+from ui.headline_microscope import microscope
+from ui.headline_models import NAMES, Loaded, Unreadable
+from ui.headline_neuron import neuron
+from ui.tinted import SURPRISE, tinted
+
+if TYPE_CHECKING:
+    from rnn_core.copied import CopyIndex
+    from rnn_core.writing import Prefix, Written
+
+BEGINNING = "scientists just discovered"
+EXAMPLES = [BEGINNING, "man charged after", "prime minister says", "rain", "how to", "2020"]
+NOTHING = "from nothing"
+ALL = "all"
+
+
+def controls(me: Desk) -> tuple[list[str], Settings]:
+    """Model and sampling, in the side bar; each in the address where it is not the default."""
+    cards = {name: read_card(headline_models.folder(name)) for name in NAMES}
+    chosen = st.radio(
+        "Network",
+        [*NAMES, ALL],
+        format_func=words.model_label,
+        captions=[*map(words.held_out, cards.values()), "side by side on the same beginning"],
+        key="model",
+        bind="query-params",
+        help="Three networks trained on the same headlines. Bits a character on headlines that "
+        "none of them saw: the fewer, the better it predicts.",
+    )
+    for card in cards.values():
+        if card.trouble:
+            st.warning(card.trouble, icon=":material/warning:")
+    top_p = st.slider(
+        "Top-p", 0.05, 1.0, 0.9, 0.05, key="top_p", bind="query-params", on_change=me.clear,
+        help="How much of the odds stays in play: 0.9 keeps the likeliest characters that hold "
+        "90 % together, 1 keeps all.",
+    )
+    temperature = st.slider(
+        "Temperature", 0.1, 2.0, 1.0, 0.1, key="temperature", bind="query-params",
+        on_change=me.clear,
+        help="Below 1 sharpens the odds, above 1 evens them out; 1 leaves the network's own.",
+    )
+    number = st.slider(
+        "Completions", 1, 16, 5, key="number", bind="query-params",
+        help="How many; completion 3 of a seed stays the same however many are drawn.",
+    )
+    length = st.slider(
+        "Longest completion", 10, 80, 80, 5, key="length", bind="query-params",
+        on_change=me.clear,
+        help="In characters. Most headlines end by themselves before.",
+    )
+    seed = st.number_input(
+        "Seed", 0, 2**31 - 1, 0, key="throw", bind="query-params", on_change=me.clear,
+        help="The same seed draws the same random numbers, and so gives the same completions.",
+    )
+    st.caption("The address holds all of this: a link shows others what you see.")
+    names = list(NAMES) if chosen == ALL else [chosen]
+    return names, Settings(top_p, temperature, number, length, int(seed))
+
+
+def beginning(me: Desk) -> str:
+    """The box, large, and examples to click."""
+
+    def take() -> None:
+        example = st.session_state.example
+        if example is not None:
+            st.session_state.prefix = "" if example == NOTHING else example
+            me.clear()
+
+    def again() -> None:
+        st.session_state["throw"] = (st.session_state["throw"] + 1) % 2**31
+        me.clear()
+
+    with st.container(horizontal=True, vertical_alignment="bottom", key="beginning"):
+        typed = st.text_input(
+            "The beginning of a headline",
+            BEGINNING,
+            key="prefix",
+            bind="query-params",
+            on_change=me.clear,
+            placeholder="Leave it empty, and they begin from nothing",
+        )
+        st.button(
+            "Again", key="again", icon=":material/casino:", type="primary", on_click=again,
+            help="The same beginning with the next seed.",
+        )
+    st.session_state.example = NOTHING if not typed else typed if typed in EXAMPLES else None
+    st.pills(
+        "Examples", [*EXAMPLES, NOTHING], key="example", on_change=take,
+        label_visibility="collapsed",
+    )
+    return typed
+
+
+def ask_all(names: list[str]) -> tuple[dict[str, Loaded], dict[str, str], list[str]]:
+    """The models that are there, what is wrong with others, and those on their way."""
+    there, broken, coming = {}, {}, []
+    for name in names:
+        try:
+            loaded = headline_models.ask(name)
+        except Unreadable as error:
+            broken[name] = str(error)
+            continue
+        if loaded is None:
+            coming.append(name)
+        else:
+            there[name] = loaded
+    return there, broken, coming
+
+
+def waiting(names: list[str]) -> None:
+    """Look again until one more model is there or has failed."""
+    there, broken, coming = ask_all(names)
+    if len(coming) < len(names):
+        st.rerun()
+
+
+def prepared(typed: str, there: dict[str, Loaded]) -> Prefix | None:
+    from rnn_core import writing
+
+    seen = next((loaded.seen for loaded in there.values() if loaded.seen), None)
+    try:
+        prefix = writing.prepare(typed, seen)
+    except ValueError as error:
+        st.error(str(error), icon=":material/keyboard:")
+        return None
+    for note in prefix.notes:
+        st.caption(f":material/info: {note}")
+    return prefix
+
+
+def lines(written: list[Written], index: CopyIndex | None) -> list[dict]:
+    """Completions for `tinted`."""
+    from rnn_core import text
+    from rnn_core.writing import name_of
+
+    found = []
+    for w in written:
+        c = w.completion
+        shared = index.longest(c.headline) if index else None
+        chars = [text.VOCABULARY[i] for i in c.ids]
+        bits, odds = c.surprisal.tolist(), c.probability.tolist()
+        found.append(
+            {
+                "given": c.prefix,
+                "chars": chars,
+                "values": bits,
+                "labels": [words.label(name_of(a), b, p) for a, b, p in zip(chars, bits, odds)],
+                "shared": [shared.start, shared.end] if shared else None,
+                "forced": list(w.forced),
+                "open": not c.ended,
+                "note": words.note(w, shared),
+            }
+        )
+    return found
+
+
+def show(me: Desk, name: str, written: list[Written], index: CopyIndex | None, titled: bool):
+    """One model's completions, every character ready to be picked."""
+    key = f"lines_{name}"
+
+    def picked() -> None:
+        at = st.session_state[key].get("pick")
+        if at:
+            me.pick(Place(name, int(at[0]), int(at[1])))
+
+    if titled:
+        card = read_card(headline_models.folder(name))
+        st.subheader(NAMES[name], anchor=False)
+        st.caption(words.held_out(card))
+    at = me.picked
+    pick = [at.row, at.k] if at and at.model == name else None
+    tinted(lines(written, index), SURPRISE, key=key, pick=pick, on_pick=picked)
+
+
+def take_along(
+    written: dict[str, list[Written]], me: Desk, prefix: str, settings: Settings
+) -> None:
+    """Downloads: completions, every character's odds, and a script that gives them again."""
+    from rnn_core import writing
+
+    def stacked(table) -> bytes:
+        import pandas as pd
+
+        about = {k: v for k, v in settings.options.items()}
+        frames = [table(found, model=name, **about) for name, found in written.items()]
+        return pd.concat(frames, ignore_index=True).to_csv(index=False).encode()
+
+    def script() -> bytes:
+        name = me.picked.model if me.picked and me.picked.model in written else next(iter(written))
+        forced = [f[1:] for f in me.forced if f.model == name]
+        return writing.script(
+            f"pretrained/headlines-{name}", prefix, settings.number, forced, **settings.options
+        ).encode()
+
+    files = [
+        ("Completions", "completions", lambda: stacked(writing.table), "headlines.csv",
+         "text/csv", "One row a completion, as CSV."),
+        ("Every character", "characters", lambda: stacked(writing.steps), "characters.csv",
+         "text/csv", "One row a character with its odds and random number, as CSV."),
+        ("Script", "headline_script", script, "headlines.py", "text/x-python",
+         "A short Python script that gives the same completions with rnn_core."),
+    ]
+    with st.container(horizontal=True, key="headline_downloads"):
+        for label, key, data, file, kind, help in files:
+            st.download_button(
+                label, data, file, kind, key=key, icon=":material/download:", on_click="ignore",
+                help=help,
+            )
+
+
+def page() -> None:
+    me = desk()
+    st.html(
+        "<style>.st-key-prefix input {font-size: 1.45rem; padding: 0.7rem 0.8rem; height: auto}"
+        " .st-key-prefix [data-baseweb] {height: auto}</style>"
+    )
+    with st.sidebar:
+        names, settings = controls(me)
+    top = st.container()
+    typed = beginning(me)
+    there, broken, coming = ask_all(names)
+    if not there:
+        for name in broken:
+            st.error(unusable(name, broken), icon=":material/broken_image:")
+    if coming:
+        st.fragment(waiting, run_every=0.3)(names if not there and not broken else coming)
+    prefix = prepared(typed, there) if engine.ready() else None
+    if prefix is None or not there:
+        trouble = engine.ready() and prefix is None
+        top.header(
+            "This beginning can't be read." if trouble
+            else "One moment: the network is being read in." if coming
+            else "This network can't be used; choose another.",
+            anchor=False,
+        )
+        if coming and not trouble:
+            st.markdown(words.WAITING)
+        return
+    written = {
+        name: me.completions(name, loaded, prefix.text, settings) for name, loaded in there.items()
+    }
+    forced = [name for name, found in written.items() for w in found for _ in w.forced]
+    settle(me, written)
+    index, trouble = headline_models.copy_index()
+    with top:
+        st.header(words.headline(list(there), prefix.text, settings.number, forced), anchor=False)
+        st.markdown(how_sure(written))
+    st.markdown(f":material/edit_note: {words.INVENTED}")
+    columns = st.columns(len(names), gap="medium") if len(names) > 1 else [st.container()]
+    for column, name in zip(columns, names):
+        with column:
+            if name in written:
+                show(me, name, written[name], index, titled=len(names) > 1)
+            elif name in broken:
+                st.error(unusable(name, broken), icon=":material/broken_image:")
+            else:
+                st.caption(f"{NAMES[name]} is being read in.")
+    st.caption(f"{words.TINT} {words.index_sentence(index, trouble)}")
+    take_along(written, me, prefix.text, settings)
+    at = me.picked
+    microscope(me, written, settings)
+    neuron(me, there[at.model], written[at.model][at.row].completion.headline)
+    me.to_address()
+
+
+def settle(me: Desk, written: dict[str, list[Written]]) -> None:
+    """See to it that what is picked is there: else the least expected character."""
+    from rnn_core import writing
+
+    at = me.picked
+    if at and at.model in written and at.row < len(written[at.model]):
+        last = len(written[at.model][at.row].completion.ids) - 1
+        me.picked = at._replace(k=min(at.k, last))
+    else:
+        name = next(iter(written))
+        s = writing.summary(written[name])
+        me.picked = Place(name, s.row, s.k)
+
+
+def unusable(name: str, broken: dict[str, str]) -> str:
+    return f"{NAMES[name]} can't be used. {broken[name]}"
+
+
+def how_sure(written: dict[str, list[Written]]) -> str:
+    from rnn_core import text, writing
+
+    if len(written) > 1:
+        return words.compare({name: writing.summary(found) for name, found in written.items()})
+    (first,) = written.values()
+    s = writing.summary(first)
+    c = first[s.row].completion
+    came = writing.name_of(text.VOCABULARY[c.ids[s.k]])
+    return words.detail(s, c.prefix + c.text[: s.k], came)
+
+
+page()

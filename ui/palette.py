@@ -26,3 +26,9 @@ STATES = ["#8c3b1f", "#c8703f", "#e5b48f", "#f4f1e8", "#9cbcd4", "#4a86b4", "#1f
 
 #: Carry in: none, one. The same pair wherever a point or a state is coloured by its carry.
 CARRY = ("#8a8f98", "#a8439b")
+
+#: Surprisal, as a wash behind the text: the thicker, the less expected.
+SURPRISE = "#e09a00"
+
+#: One character's odds: the model's own, after temperature, what was drawn from; the random number.
+RAW, TEMPERED, KEPT, DRAW = "#8a8f98", "#9a92e0", "#6a5fd0", "#0f8a8a"

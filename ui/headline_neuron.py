@@ -1,0 +1,61 @@
+"""One neuron over the text: its value after every character, and its gates."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui import charts, headline_charts, headline_words as words
+from ui.headline_desk import Desk
+from ui.headline_models import Loaded
+from ui.tinted import GATE, STATE, tinted
+
+
+def neuron(me: Desk, loaded: Loaded, line: str) -> None:
+    st.subheader("One neuron over this headline", anchor=False)
+    if not line:
+        st.caption("This headline ended before its first character: there is nothing to read.")
+        return
+    found = me.reading(loaded, line)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="neuron_choice"):
+        layer = st.segmented_control(
+            "Layer", list(range(1, found.depth + 1)), default=1, key="layer", required=True,
+            bind="query-params", help="Layer 1 reads the characters, the last is nearest the odds.",
+        )
+        layer = min(layer or 1, found.depth)
+        ranked = found.units(layer - 1)
+        units, sd = ranked.unit.tolist(), dict(zip(ranked.unit, ranked.sd))
+        unit = st.selectbox(
+            "Unit, the most varying first", units, key="neuron", bind="query-params", width=240,
+            format_func=lambda u: f"unit {u}",
+        )
+        table = found.neuron(layer - 1, unit)
+        signals = table.signal.unique().tolist()
+        order = [s for s in headline_charts.SIGNALS if s in signals]
+        shown = st.segmented_control(
+            "Over the text", order, default="h", key="signal", required=True,
+            format_func=headline_charts.SIGNALS.get, bind="query-params",
+        )
+    shown = shown if shown in signals else "h"
+    rows = headline_charts.neuron_rows(table)
+    one = rows[rows.signal == shown]
+    st.markdown(words.neuron(layer, unit, sd[unit], units.index(unit) + 1))
+    chars = one.char.tolist()
+    tinted(
+        [
+            {
+                "given": "",
+                "chars": chars,
+                "values": one.shown.tolist(),
+                "labels": [f"after {n}: {v:.3f}" for n, v in zip(one.name, one.value)],
+            }
+        ],
+        GATE if shown in headline_charts.GATES else STATE,
+        key="neuron_text",
+    )
+    if len(signals) > 1:
+        st.vega_lite_chart(
+            spec=charts.with_rows(headline_charts.neuron_spec(), rows),
+            key="neuron_chart",
+            alt="The unit's states and gates after every character",
+        )
+    st.caption(words.DOMAINS)
