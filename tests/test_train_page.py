@@ -1,12 +1,15 @@
 """The Train page without a browser."""
 
+import gc
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from ui import engine
-from ui.session import visit  # noqa: F401  (the page's module state is this process's)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -175,3 +178,39 @@ def test_a_network_that_cannot_be_compiled_is_said_and_stops_nothing_else(app, m
     assert not app.error
     click(app, "step1")
     until(app, lambda me: me.step == 1)
+
+
+def test_the_page_is_painted_and_takes_clicks_before_tensorflow_is_in():
+    script = """
+import sys, threading
+from streamlit.testing.v1 import AppTest
+from ui import engine
+
+engine._prepare = threading.Event().wait  # an import that never ends
+app = AppTest.from_file("app.py", default_timeout=60).run()
+assert not app.exception, app.exception
+assert "TensorFlow is loading" in app.header[0].value
+assert app.select_slider(key="units").value == 16 and len(app.latex) == 1
+app.button(key="run").click().run()
+assert not app.exception, app.exception
+assert app.session_state.visit.training and app.button(key="pause")
+app.number_input(key="seed").set_value(3).run()
+assert app.session_state.visit.settings.seed == 3
+assert "tensorflow" not in sys.modules and "keras" not in sys.modules
+"""
+    root = Path(__file__).resolve().parent.parent
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_streamlits_clean_up_after_a_run_leaves_tensorflow_alone():
+    import keras
+    from streamlit.runtime.scriptrunner import script_runner
+
+    marker = object()
+    keras.src.backend.common.global_state.set_global_attribute("marker", marker)
+    script_runner._clean_problem_modules()
+    assert keras.src.backend.common.global_state.get_global_attribute("marker") is marker
+    assert gc.get_freeze_count() > 100_000

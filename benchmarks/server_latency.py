@@ -1,0 +1,190 @@
+"""How long a visitor waits: ``python benchmarks/server_latency.py`` prints a Markdown table.
+
+Starts servers of its own and drives them in Chromium. It needs what the tests need (requirements-dev.txt and a
+Chromium), and a machine with nothing else to do.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from conftest import ARGS, Server, find_chromium  # noqa: E402
+from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
+
+VISITORS = 10
+TITLE = 'h2:has-text("Untrained"), h2:has-text("One moment")'
+AT_STEP = re.compile(r"^At step ([\d,]+) the loss")
+
+
+def visitor(browser: Browser, server: Server, path: str = "/") -> Page:
+    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    page.set_default_timeout(180_000)
+    page.goto(server.url + path, wait_until="commit")
+    return page
+
+
+def button(page: Page, name: str):
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def step(page: Page) -> int:
+    found = page.get_by_text(AT_STEP)
+    if found.count() == 0:
+        return 0
+    return int(AT_STEP.match(found.first.inner_text())[1].replace(",", ""))
+
+
+def seconds_to(page: Page, script: str, argument=None) -> float:
+    """Seconds until ``script``, asked at every frame of the browser, is true."""
+    start = time.perf_counter()
+    page.wait_for_function(script, arg=argument, polling="raf")
+    return time.perf_counter() - start
+
+
+CURVE = """() => {
+    const path = document.querySelector('svg.marks .mark-line path[d]');
+    return path && path.getAttribute('d').length > 4;
+}"""
+EMPTY = "() => document.body.innerText.includes('No step is made yet.')"
+SAYS = "text => document.body.innerText.includes(text)"
+
+
+def first_point(page: Page, name: str = "Run") -> float:
+    button(page, name).wait_for()
+    start = time.perf_counter()
+    button(page, name).click()
+    page.wait_for_function(CURVE, polling="raf")
+    return time.perf_counter() - start
+
+
+def cpu_seconds(server: Server) -> float:
+    """CPU time that the server has used, all its threads together."""
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def choose(page: Page, control: str, option: str) -> None:
+    page.get_by_role("combobox", name=control).click()
+    page.get_by_role("option", name=option).click()
+
+
+def measure(browser: Browser, folder: Path) -> list[tuple[str, str, str]]:
+    rows: list[tuple[str, str, str]] = []
+
+    def row(what: str, value: str, goal: str = "") -> None:
+        rows.append((what, value, goal))
+        print(f"{what}: {value}", file=sys.stderr, flush=True)
+
+    start = time.perf_counter()
+    server = Server(folder / "log.txt").wait()
+    up = time.perf_counter() - start
+    page = visitor(browser, server)
+    page.wait_for_selector(TITLE)
+    painted = time.perf_counter() - start
+    before = page.locator('h2:has-text("One moment")').count() == 1
+    row("server answers, after its start", f"{up:.2f} s")
+    row("page painted, after the server's start", f"{painted:.2f} s")
+    row("TensorFlow still loading at first paint", "yes" if before else "no", "yes")
+    row("fresh server: first click to first point", f"{first_point(page):.2f} s", "3 s")
+    page.get_by_role("heading", name="Solved").wait_for()
+    button(page, "Run").wait_for()
+
+    times = []
+    for _ in range(3):
+        button(page, "Reset").click()
+        seconds_to(page, EMPTY)
+        times.append(first_point(page))
+        button(page, "Pause").click()
+        button(page, "Run").wait_for()
+    row("after Reset: click to first point, median of 3", f"{statistics.median(times):.2f} s", "0.5 s")
+    page.context.close()
+
+    times, paints = [], []
+    for seed in range(3):
+        start = time.perf_counter()
+        page = visitor(browser, server, f"/?seed={seed + 1}")
+        page.wait_for_selector(TITLE)
+        paints.append(time.perf_counter() - start)
+        seconds_to(page, SAYS, "Press Run")
+        times.append(first_point(page))
+        page.context.close()
+    row("later visitor: page painted, median of 3", f"{statistics.median(paints):.2f} s")
+    row("later visitor: click to first point, median of 3", f"{statistics.median(times):.2f} s", "0.5 s")
+
+    page = visitor(browser, server)
+    seconds_to(page, SAYS, "Press Run")
+    choose(page, "Stop when solved", "Never")
+    choose(page, "Speed", "Flat out")
+    first_point(page)
+    times = []
+    slider = page.get_by_role("slider", name="Learning rate")
+    for k in range(9):
+        rate = ("0.01", "0.02")[k % 2]
+        slider.press("ArrowLeft" if k % 2 == 0 else "ArrowRight")
+        times.append(seconds_to(page, SAYS, f"on: rate {rate},"))
+        page.wait_for_timeout(400)
+    row("a slider's answer while training flat out, median of 9", f"{statistics.median(times):.2f} s", "0.3 s")
+    row("the slowest of them", f"{max(times):.2f} s")
+    now, start = step(page), time.perf_counter()
+    page.wait_for_timeout(3000)
+    row("steps a second, one visitor flat out", f"{(step(page) - now) / (time.perf_counter() - start):,.0f}")
+
+    choose(page, "Speed", "2 steps/s")
+    page.wait_for_timeout(2000)
+    used, start = cpu_seconds(server), time.perf_counter()
+    page.wait_for_timeout(5000)
+    share = (cpu_seconds(server) - used) / (time.perf_counter() - start)
+    row("CPU of the server for one visitor at 2 steps/s (2 polls/s)", f"{share:.0%} of a core")
+    button(page, "Pause").click()
+    button(page, "Run").wait_for()
+
+    pages = [visitor(browser, server, f"/?seed={seed}") for seed in range(VISITORS)]
+    for p in pages:
+        seconds_to(p, SAYS, "Press Run")
+        choose(p, "Stop when solved", "Never")
+        choose(p, "Speed", "Flat out")
+    for p in pages:
+        button(p, "Run").click()
+    for p in pages:
+        p.wait_for_function(CURVE)
+    before_steps = [step(p) for p in pages]
+    page.wait_for_timeout(5000)
+    moved = [step(p) - b for p, b in zip(pages, before_steps)]
+    row(f"{VISITORS} visitors flat out, 5 s: those that moved", f"{sum(m > 0 for m in moved)}", f"{VISITORS}")
+    row("the fewest and the most steps among them", f"{min(moved):,} and {max(moved):,}")
+    used = cpu_seconds(server)
+    page.wait_for_timeout(3000)
+    row("CPU of the server meanwhile", f"{(cpu_seconds(server) - used) / 3:.0%} of a core")
+    for p in pages:
+        p.context.close()
+    page.wait_for_timeout(1000)
+    used = cpu_seconds(server)
+    page.wait_for_timeout(4000)
+    row("CPU of the server 1 s after their tabs closed", f"{(cpu_seconds(server) - used) / 4:.0%} of a core", "0 %")
+    page.context.close()
+    server.stop()
+    return rows
+
+
+def main() -> None:
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGS)
+        rows = measure(browser, Path(folder))
+        browser.close()
+    print(f"\n{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end\n")
+    print("| what | measured | goal |\n| --- | --- | --- |")
+    for cells in rows:
+        print("| " + " | ".join(cells) + " |")
+
+
+if __name__ == "__main__":
+    main()
