@@ -167,7 +167,10 @@ class CopyIndex:
             "sha256": hashlib.sha256(raw).hexdigest(),
             "about": self.about,
         }
-        for name, content in ((BITS, raw), (CONFIG, (json.dumps(config, indent=2) + "\n").encode())):
+        for name, content in (
+            (BITS, raw),
+            (CONFIG, (json.dumps(config, indent=2) + "\n").encode()),
+        ):
             (folder / (name + ".new")).write_bytes(content)
             os.replace(folder / (name + ".new"), folder / name)
 
@@ -197,7 +200,9 @@ class CopyIndex:
         must("about", about, "an object", isinstance(about, dict))
         for field in ("false_positive_rate", "false_stretch_rate"):
             rate = about.get(field)
-            must(f"about.{field}", rate, "a rate", isinstance(rate, (int, float)) and 0 <= rate <= 1)
+            must(
+                f"about.{field}", rate, "a rate", isinstance(rate, (int, float)) and 0 <= rate <= 1
+            )
         digest = hashlib.sha256(raw).hexdigest()
         if config.get("sha256") != digest:
             raise ValueError(

@@ -104,7 +104,9 @@ class CharLM(NamedTuple):
         h, state, _ = self.cell.step(x, state)
         return self.read_out(h, x), state
 
-    def __call__(self, ids: tf.Tensor, *, lengths=None, dropout=None, **options) -> tuple[tf.Tensor, Trace]:
+    def __call__(
+        self, ids: tf.Tensor, *, lengths=None, dropout=None, **options
+    ) -> tuple[tf.Tensor, Trace]:
         """Logits [B, T, V] for ``ids`` [B, T]: row t holds the odds of ids[:, t].
 
         ``dropout(k, x)`` is applied to the input of layer k and, with k = -1, to the read-out's.
@@ -138,7 +140,9 @@ def _nats_program():
     return tf.function(nats, jit_compile=True)
 
 
-def bits_per_char(model: CharLM, texts: Iterable[str] | text.Headlines, *, batch: int = 128) -> float:
+def bits_per_char(
+    model: CharLM, texts: Iterable[str] | text.Headlines, *, batch: int = 128
+) -> float:
     """Mean of -log2 p(character | those before it) over ``texts``, each one's end counted.
 
     Raises ValueError for no texts and `text.UnknownCharacter` for one outside the vocabulary.

@@ -47,6 +47,11 @@ class LanguageSettings:
         for name in ("depth", "units", "embedding", "epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.warm_up < 0 or any(size < 1 for size in self.buckets):
+            raise ValueError(
+                "warm_up must be at least 0 and each of buckets at least 1,"
+                f" got {self.warm_up} and {self.buckets}"
+            )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
         if self.learning_rate <= 0 or self.muon_rate < 0 or self.clip <= 0:
@@ -207,7 +212,9 @@ class LanguageRun:
     checkpoint. All randomness comes from (seed, step), so where a run was cut leaves no trace.
     """
 
-    def __init__(self, settings: LanguageSettings, data: text.Headlines, valid: text.Headlines, folder):
+    def __init__(
+        self, settings: LanguageSettings, data: text.Headlines, valid: text.Headlines, folder
+    ):
         self.settings, self.data, self.valid = settings, data, valid
         self.folder = Path(folder)
         self.cluster = Cluster()

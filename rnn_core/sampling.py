@@ -141,9 +141,7 @@ def complete(
     if not 1 <= max_chars <= MAX_CHARS:
         raise ValueError(f"max_chars must be from 1 to {MAX_CHARS}, got {max_chars}")
     if len(prefix) > MAX_PREFIX:
-        raise ValueError(
-            f"the prefix must have at most {MAX_PREFIX} characters, got {len(prefix)}"
-        )
+        raise ValueError(f"the prefix must have at most {MAX_PREFIX} characters, got {len(prefix)}")
     ids = text.encode(prefix)
     forced = np.zeros(ROOM, np.int32)
     forced[: len(ids)] = ids

@@ -128,7 +128,9 @@ def read(
             unknown, too_long = unknown + int(is_unknown.sum()), too_long + int(is_long.sum())
             keep = ~(is_empty | is_unknown | is_long)
             kept = texts[keep].tolist()
-            codes.append(_ID[np.frombuffer("".join(kept).encode("ascii"), np.uint8)].astype(np.uint8))
+            codes.append(
+                _ID[np.frombuffer("".join(kept).encode("ascii"), np.uint8)].astype(np.uint8)
+            )
             lengths.append(np.fromiter(map(len, kept), np.int64, len(kept)))
             groups.append([seen.setdefault(v, len(seen)) for v in values[keep]] if group else [])
     except UnicodeDecodeError:
@@ -204,6 +206,13 @@ def _not_utf8(path: Path) -> str:
             except UnicodeDecodeError as error:
                 return f"line {number} is not UTF-8 (byte 0x{line[error.start]:02X})"
     return "not UTF-8"
+
+
+def hold_out(headlines: Headlines, count: int = 2000, *, seed: int) -> tuple[Headlines, Headlines]:
+    """(the others, ``count`` headlines drawn by ``seed``); a tenth where there are few."""
+    count = max(1, min(count, len(headlines) // 10))
+    rows = np.random.default_rng([seed, count]).permutation(len(headlines))
+    return headlines.take(np.sort(rows[count:])), headlines.take(np.sort(rows[:count]))
 
 
 class Batch(NamedTuple):

@@ -6,7 +6,7 @@ import pytest
 
 from rnn_core import text
 
-CSV = "publish_date,headline_text\n20030219,rain again\n20030220,\"a, b\"\n20030221,the end\n"
+CSV = 'publish_date,headline_text\n20030219,rain again\n20030220,"a, b"\n20030221,the end\n'
 
 
 def lines(headlines):
@@ -34,7 +34,9 @@ def test_every_format_gives_the_same_headlines(files, name):
 
 
 def test_a_missing_column_names_the_columns_found(files):
-    with pytest.raises(ValueError, match=r"no column 'title', found \['publish_date', 'headline_text'\]"):
+    with pytest.raises(
+        ValueError, match=r"no column 'title', found \['publish_date', 'headline_text'\]"
+    ):
         text.read(files / "h.csv", column="title")
     with pytest.raises(ValueError, match="no column 'sample'"):
         text.read(files / "h.csv", group="sample")
@@ -52,7 +54,11 @@ def test_bad_encoding_names_the_line(tmp_path, name):
     "name, raw, message",
     [
         ("x.csv.gz", b"not packed", "can't be unpacked"),
-        ("x.csv.gz", gzip.compress(b"headline_text\n" + bytes(range(32, 120)) * 9)[:-30], "unpacked"),
+        (
+            "x.csv.gz",
+            gzip.compress(b"headline_text\n" + bytes(range(32, 120)) * 9)[:-30],
+            "unpacked",
+        ),
         ("x.zip", b"not packed", "can't be unpacked"),
         ("x.csv", b"", "No columns"),
         ("x.txt", b"\n \n", r"no usable headline among 2 rows \(Skipped\(empty=2"),
@@ -74,7 +80,9 @@ def test_a_zip_must_hold_one_csv(tmp_path):
 
 
 def test_rows_left_out_are_counted_by_reason(tmp_path):
-    (tmp_path / "h.txt").write_text("ok\n\n   \ncafé\nnaïve\n" + "x" * 201 + "\n" + "y" * 200 + "\n")
+    (tmp_path / "h.txt").write_text(
+        "ok\n\n   \ncafé\nnaïve\n" + "x" * 201 + "\n" + "y" * 200 + "\n"
+    )
     headlines, skipped = text.read(tmp_path / "h.txt")
     assert skipped == text.Skipped(empty=2, unknown=2, too_long=1, example="café")
     assert lines(headlines) == ["ok", "y" * 200]
@@ -99,7 +107,9 @@ def test_every_printable_character_survives_the_round_trip():
     assert lines(text.Headlines.of([line, "", "b"])) == [line, "", "b"]
 
 
-@pytest.mark.parametrize("line, where", [("abcé", "position 4"), ("\n", "position 1"), ("a\x7f", "U\\+007F")])
+@pytest.mark.parametrize(
+    "line, where", [("abcé", "position 4"), ("\n", "position 1"), ("a\x7f", "U\\+007F")]
+)
 def test_a_character_outside_the_vocabulary_is_named(line, where):
     with pytest.raises(text.UnknownCharacter, match=where):
         text.encode(line)

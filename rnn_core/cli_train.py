@@ -1,0 +1,171 @@
+"""The command train: a headline model from a file of headlines, on one machine or several.
+
+Several workers are named in the environment variable TF_CONFIG, as TensorFlow reads it; each is
+started with the same command, and the first writes the model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+from rnn_core import quiet
+
+
+def add_command(commands) -> None:
+    """Add the command to ``commands``, what `ArgumentParser.add_subparsers` returned."""
+    train = commands.add_parser("train", help="train a model on headlines")
+    train.add_argument("file", metavar="CSV", help="headlines: .csv, .csv.gz, .zip, or text")
+    train.add_argument("--out", required=True, help="folder of the model; resumes what is there")
+    train.add_argument("--valid", metavar="FILE", help="to select on (else rows held out by seed)")
+    train.add_argument("--test", metavar="FILE", help="to report on")
+    add_column(train)
+    train.add_argument("--group", metavar="COLUMN", help="column that says where a row came from")
+    for option, of in (("--share", "each pass"), ("--last-share", "the last pass")):
+        train.add_argument(
+            option,
+            metavar="NAME=SHARE",
+            type=_share,
+            action="append",
+            default=[],
+            help=f"share of a group's rows in {of}; may be repeated",
+        )
+    train.add_argument("--unit", default="lstm", help="rnn, gru, gru_no_reset or lstm (lstm)")
+    train.add_argument("--depth", type=int, default=3, help="layers (3)")
+    train.add_argument("--units", type=int, default=256, help="units a layer (256)")
+    train.add_argument(
+        "--embedding", type=int, default=64, help="size of a character's vector (64)"
+    )
+    train.add_argument(
+        "--buckets",
+        type=_numbers,
+        default=(),
+        metavar="N,N,...",
+        help="sizes of the tables for the last 2, 3, ... characters (none)",
+    )
+    train.add_argument("--skip", action="store_true", help="skip connections between layers")
+    train.add_argument("--epochs", type=int, default=5, help="passes (5)")
+    train.add_argument("--batch-size", type=int, default=128, help="headlines a step (128)")
+    train.add_argument("--learning-rate", type=float, default=3e-3, help="Adam's (0.003)")
+    train.add_argument("--muon-rate", type=float, default=0.02, help="Muon's; 0 for none (0.02)")
+    train.add_argument("--warm-up", type=int, default=50, help="steps of rising rates (50)")
+    train.add_argument("--dropout", type=float, default=0.0, help="(0)")
+    train.add_argument("--clip", type=float, default=1.0, help="longest gradient (1)")
+    train.add_argument("--seed", type=int, default=0, help="of weights, batches and masks (0)")
+    train.add_argument(
+        "--save-every", type=float, default=120, help="seconds between checkpoints (120)"
+    )
+    train.add_argument("--threads", type=int, help="processor cores to use (all)")
+    train.set_defaults(run=run_train)
+
+
+def _share(value: str) -> tuple[str, float]:
+    name, _, share = value.rpartition("=")
+    try:
+        number = float(share)
+    except ValueError:
+        number = math.nan
+    if not name or not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected NAME=SHARE like uniform=0.5, got {value!r}")
+    return name, number
+
+
+def _numbers(value: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in value.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected whole numbers like 97,89, got {value!r}"
+        ) from None
+
+
+def add_column(command) -> None:
+    command.add_argument("--column", default="headline_text", help="of a CSV (headline_text)")
+
+
+def run_train(args) -> int:
+    from rnn_core import text
+
+    data, skipped = text.read(args.file, column=args.column, group=args.group)
+    tell_skipped(args.file, skipped)
+    names = {"train": args.file}
+    if args.valid:
+        valid, names["valid"] = text.read(args.valid, column=args.column)[0], args.valid
+        split = "valid is a file of its own"
+    else:
+        data, valid = text.hold_out(data, seed=args.seed)
+        split = f"{len(valid):,} rows of the training file, drawn with seed {args.seed}, are valid"
+    test = None
+    if args.test:
+        test, names["test"] = text.read(args.test, column=args.column)[0], args.test
+        split += "; test is a file of its own"
+
+    tf = quiet.tensorflow()
+    if args.threads:
+        tf.config.threading.set_intra_op_parallelism_threads(args.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(args.threads)
+    from rnn_core import language_report
+    from rnn_core.language_training import LanguageRun, LanguageSettings
+
+    settings = LanguageSettings(
+        unit=args.unit,
+        depth=args.depth,
+        units=args.units,
+        embedding=args.embedding,
+        buckets=args.buckets,
+        skip=args.skip,
+        epochs=args.epochs,
+        batch_size=args.batch_size,
+        learning_rate=args.learning_rate,
+        muon_rate=args.muon_rate,
+        warm_up=args.warm_up,
+        dropout=args.dropout,
+        clip=args.clip,
+        shares=tuple(args.share),
+        last_shares=tuple(args.last_share),
+        seed=args.seed,
+    )
+    run = LanguageRun(settings, data, valid, args.out)
+    say = print if run.cluster.chief else lambda *_: None
+    if run.step:
+        say(f"going on from step {run.step:,} of {run.steps:,}")
+    progress = language_report.Progress(run)
+    try:
+        run.train(save_every=args.save_every, report=progress)
+    except (KeyboardInterrupt, FloatingPointError, tf.errors.UnavailableError) as error:
+        why = str(error)
+        if isinstance(error, KeyboardInterrupt):
+            why = "stopped"
+        elif isinstance(error, tf.errors.UnavailableError):
+            why = "another worker is gone"
+        progress.close()
+        print(
+            f"error: {why} (step {run.step:,}); the same command goes on from the last checkpoint",
+            file=sys.stderr,
+        )
+        return 2
+    finally:
+        progress.close()
+    command = language_report.command_of(
+        settings, names, args.out, column=args.column, group=args.group, threads=args.threads
+    )
+    metrics = language_report.finish(
+        run, names=names, command=command, split=split, test=test, cores=args.threads
+    )
+    if metrics:
+        figures = ", ".join(f"{name} {bits}" for name, bits in metrics["bits_per_char"].items())
+        say(f"{args.out}: {metrics['parameters']:,} parameters; bits per character: {figures}")
+        say(f"words known: {metrics['words_known']:.1%} of {metrics['words_known_of']}")
+    return 0
+
+
+def tell_skipped(file, skipped) -> None:
+    if any(skipped[:3]):
+        example = f", such as {skipped.example!r}" if skipped.example else ""
+        print(
+            f"{Path(file).name}: left out {skipped.empty:,} empty rows, {skipped.unknown:,} with a"
+            f" character outside printable ASCII{example}, {skipped.too_long:,} too long",
+            file=sys.stderr,
+        )
