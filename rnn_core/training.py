@@ -32,6 +32,9 @@ CHUNK = 512
 #: The generator of random numbers: under XLA on a CPU 30 times as fast as the default.
 GENERATOR = "threefry"
 
+#: Settings that may change while a run trains: arguments of its program.
+LIVE = ("learning_rate", "noise")
+
 #: A run keeps at most this many snapshots; past it, every other one goes.
 SNAPSHOTS = 64
 SNAPSHOT_EVERY = 4
@@ -209,11 +212,29 @@ class AdditionRun:
     """
 
     def __init__(self, settings: AdditionSettings | None = None):
-        self.settings = settings or AdditionSettings()
+        self._settings = settings or AdditionSettings()
         self._lock = threading.RLock()
         self._initial = initial_state(self.settings)
         self._pace = 0.001  # seconds a step, measured as it goes
         self.reset()
+
+    @property
+    def settings(self) -> AdditionSettings:
+        """What it trains with from here on.
+
+        Learning rate and noise may be set to other values at any time; any other change is
+        another run, and a ValueError.
+        """
+        return self._settings
+
+    @settings.setter
+    def settings(self, new: AdditionSettings) -> None:
+        for field in dataclasses.fields(new):
+            old, value = getattr(self._settings, field.name), getattr(new, field.name)
+            if field.name not in LIVE and value != old:
+                raise ValueError(f"{field.name} of a run must stay {old!r}, got {value!r}")
+        with self._lock:
+            self._settings = new
 
     def reset(self) -> None:
         """Back to the same initial weights, at step 0."""
@@ -254,7 +275,7 @@ class AdditionRun:
         count = min(goal - self.step, self._every - self.step % self._every, CHUNK)
         start = time.perf_counter()
         self._state, table = program(*arguments(self.settings, self._state, self.step, count))
-        self._tables.append(table.numpy()[:count])
+        self._tables.append(table.numpy()[:count].copy())
         self._pace = (time.perf_counter() - start) / count
         self.step += count
         if self.step % self._every == 0:
