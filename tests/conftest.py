@@ -16,6 +16,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -52,6 +53,13 @@ def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def pytest_sessionfinish() -> None:
+    """An interpreter that ends while XLA compiles in a thread does not end well."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("engine"):
+            thread.join(300)
 
 
 class Server:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ui import engine
+from ui import engine, session
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -184,7 +184,7 @@ def test_the_page_is_painted_and_takes_clicks_before_tensorflow_is_in():
     script = """
 import sys, threading
 from streamlit.testing.v1 import AppTest
-from ui import engine
+from ui import engine, session
 
 engine._prepare = threading.Event().wait  # an import that never ends
 app = AppTest.from_file("app.py", default_timeout=60).run()
@@ -214,3 +214,25 @@ def test_streamlits_clean_up_after_a_run_leaves_tensorflow_alone():
     script_runner._clean_problem_modules()
     assert keras.src.backend.common.global_state.get_global_attribute("marker") is marker
     assert gc.get_freeze_count() > 100_000
+
+
+def test_a_core_that_cannot_be_imported_is_said_in_one_sentence(app, monkeypatch):
+    def fail(timeout=None):
+        raise RuntimeError("the core could not be imported: no module named tensorflow")
+
+    monkeypatch.setattr(engine, "wait", fail)
+    fresh = run(AppTest.from_file("../app.py", default_timeout=60))
+    assert [e.value for e in fresh.error] == [
+        "the core could not be imported: no module named tensorflow"
+    ]
+    assert not fresh.session_state.visit.busy
+
+
+def test_a_visit_keeps_a_bounded_number_of_steps(app, monkeypatch):
+    monkeypatch.setattr(session, "STEPS", 30)
+    app.selectbox(key="speed").set_value("Flat out")
+    app.selectbox(key="stop").set_value("Never")
+    click(app, "run")
+    until(app, lambda me: not me.training)
+    assert app.session_state.visit.step >= 30
+    assert "most that a visit keeps" in app.markdown[0].value

@@ -31,7 +31,7 @@ _errors: dict[Any, str] = {}
 
 @asynccontextmanager
 async def lifespan(app):
-    """Begin when the server starts, before the first visitor comes."""
+    """Start with the server, before the first visitor comes."""
     start()
     yield
 
@@ -87,7 +87,9 @@ def compiled(settings: Any) -> bool:
         if key not in _compiling:
             _warm.discard(key)
             _compiling.add(key)
-            threading.Thread(target=_compile, args=(key, settings), daemon=True).start()
+            threading.Thread(
+                target=_compile, args=(key, settings), name="engine-compile", daemon=True
+            ).start()
     return False
 
 

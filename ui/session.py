@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from rnn_core.settings import AdditionSettings
-from ui import engine, words
+from ui import charts, engine, words
 from ui.engine import compute_slot
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ DEFAULT_STOP = "1,000 bits"
 #: Any other makes another network, hence a new run.
 LIVE = ("learning_rate", "noise")
 
-PAST_RUNS = 8
+#: What one visit may keep: earlier runs, and steps of the current one.
+PAST_RUNS, STEPS = 8, 100_000
 
 
 @dataclass
@@ -95,7 +96,9 @@ class Visit:
     @property
     def busy(self) -> bool:
         """Whether a poll has work to do: train, measure, or wait for the core."""
-        return self.training or self.pending > 0 or self.run is None or self.behind
+        if self.run is None:
+            return not self.error
+        return self.training or self.pending > 0 or self.behind
 
     @property
     def behind(self) -> bool:
@@ -143,7 +146,8 @@ class Visit:
             return False
         m = self.measured
         outcome = words.counts(m) if m is not None and m.step else f"Step {self.step:,}."
-        past = PastRun(self.number, self.legs[0][1], self.run.history, self.step, outcome)
+        history = charts.thin(self.run.history)
+        past = PastRun(self.number, self.legs[0][1], history, self.step, outcome)
         self.past = [*self.past, past][-PAST_RUNS:]
         self.number += 1
         return True
@@ -169,9 +173,9 @@ class Visit:
 
     def poll(self) -> None:
         """One poll's work: some steps, some measuring. Draws nothing."""
-        if not self.begin():
-            return
         try:
+            if not self.begin():
+                return
             compiled = engine.compiled(self.run.settings)
         except RuntimeError as error:
             self.training, self.pending, self.waiting, self.error = False, 0, False, str(error)
@@ -192,6 +196,9 @@ class Visit:
             else:
                 self.run.advance(steps)
         self._clock()
+        if self.training and self.step >= STEPS:
+            self.training = False
+            self.note = f"Stopped at {STEPS:,} steps, the most that a visit keeps."
 
     def _measure(self) -> None:
         if self.measuring is None and self.behind:

@@ -113,7 +113,7 @@ def live(log: bool) -> None:
 
 def headline(me: Visit, lost: bool) -> str:
     if me.run is None:
-        return "One moment: TensorFlow is loading."
+        return "The core is not there." if me.error else "One moment: TensorFlow is loading."
     if me.waiting:
         return "One moment: this network is being compiled, once for all its runs."
     return words.headline(me.measured, me.step, lost=lost)
@@ -123,7 +123,8 @@ def detail(me: Visit) -> str:
     """The counts, then how fast and what changed, on one line."""
     parts = [words.counts(me.measured)] if me.measured else []
     if me.training:
-        parts.append(f":gray[Now at step {me.step:,}, {me.rate:,.0f} steps/s.]")
+        pace = f", {me.rate:,.0f} steps/s" if me.rate else ""
+        parts.append(f":gray[Now at step {me.step:,}{pace}.]")
     if me.note:
         parts.append(f":gray[{me.note}]")
     return " ".join(parts) or ":gray[The counts come with the first steps.]"
