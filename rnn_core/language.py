@@ -137,7 +137,7 @@ def nats(model: CharLM, ids, lengths, **options) -> tuple[tf.Tensor, tf.Tensor]:
 
 @functools.cache
 def _nats_program():
-    return tf.function(nats, jit_compile=True)
+    return tf.function(nats, jit_compile=True, autograph=False)
 
 
 def bits_per_char(
@@ -171,6 +171,7 @@ def _call_program():
     return tf.function(
         lambda model, ids: model(ids),
         reduce_retracing=True,
+        autograph=False,
     )
 
 

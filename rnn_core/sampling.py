@@ -86,7 +86,7 @@ def choose(logits: tf.Tensor, draw: tf.Tensor, top_p, temperature) -> Choice:
 def _program():
     """The loop over characters, compiled once a model shape for all prefixes and settings."""
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def generate(model: CharLM, forced, given, steps, draws, top_p, temperature):
         """forced int32 [ROOM], its first ``given`` ids are the prefix; draws [ROWS, ROOM]."""
         record = Choice(
