@@ -113,7 +113,7 @@ def force(me: Desk, table: pd.DataFrame, m: Moment) -> None:
         st.pills(
             "Force another character here, and let the network go on",
             others[:OFFERED],
-            format_func=labels.get,
+            format_func=lambda char: words.plain(labels[char]),
             key=f"offer_{place}",
             on_change=chosen,
             args=(f"offer_{place}",),

@@ -16,16 +16,25 @@ def neuron(me: Desk, loaded: Loaded, line: str) -> None:
         st.caption("This headline ended before its first character: there is nothing to read.")
         return
     found = me.reading(loaded, line)
+
+    def choose(made: bool) -> None:
+        st.session_state.neuron_chosen = made
+
+    if "neuron_chosen" not in st.session_state:
+        choose("neuron" in st.query_params)
     with st.container(horizontal=True, vertical_alignment="bottom", key="neuron_choice"):
         layer = st.segmented_control(
             "Layer", list(range(1, found.depth + 1)), default=1, key="layer", required=True,
-            bind="query-params", help="Layer 1 reads the characters, the last is nearest the odds.",
+            bind="query-params", on_change=choose, args=(False,), help="Layer 1 reads the characters, the last is nearest the odds.",
         )
         layer = min(layer or 1, found.depth)
         ranked = found.units(layer - 1)
         units, sd = ranked.unit.tolist(), dict(zip(ranked.unit, ranked.sd))
+        if not st.session_state.neuron_chosen:  # until one is chosen, the most varying of each text
+            st.session_state.neuron = units[0]
         unit = st.selectbox(
             "Unit, the most varying first", units, key="neuron", bind="query-params", width=240,
+            on_change=choose, args=(True,),
             format_func=lambda u: f"unit {u}",
         )
         table = found.neuron(layer - 1, unit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from ui.headline_models import NAMES
@@ -33,6 +34,12 @@ def times(count: int) -> str:
     return words.get(count, f"{count} times")
 
 
+def plain(text: str) -> str:
+    """Text that visitors or networks wrote, for a place that reads Markdown."""
+    # Streamlit's own marks (:smile:, :red[...]) can't be escaped; a word joiner breaks them up.
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!$~<>|^=&])", r"\\\1", text).replace(":", ":\u2060")
+
+
 def shorten(text: str, limit: int = 48) -> str:
     """The end of a long text: what was read last says most."""
     return text if len(text) <= limit else "…" + text[-limit:]
@@ -56,15 +63,15 @@ def headline(names: list[str], prefix: str, count: int, forced: list[str]) -> st
     if not prefix:
         what = "a headline" if count == 1 else f"{count} headlines"
         return f"{who} made up {what}{each}, from nothing."
-    return f"{who} finished “{shorten(prefix)}” {times(count)}{each}."
+    return f"{who} finished “{plain(shorten(prefix))}” {times(count)}{each}."
 
 
 def detail(s: Summary, text: str, came: str) -> str:
     """How sure the network was, and where it was least so."""
-    after = f"after “{shorten(text, 24)}”" if text else "at the start"
+    after = f"after “{plain(shorten(text, 24))}”" if text else "at the start"
     return (
         f"On average it drew **{s.bits_per_char:.2f} bits a character**: as sure as one who"
-        f" chooses among {s.choices:.1f} equally likely ones. Least expected was {came}"
+        f" chooses among {s.choices:.1f} equally likely ones. Least expected was {plain(came)}"
         f" {after}, at {s.bits:.1f} bits."
     )
 
@@ -81,8 +88,8 @@ def compare(summaries: dict[str, Summary]) -> str:
 def held_out(card: Card) -> str:
     """A model's standing, for its name's side."""
     if card.held_out is not None:
-        return f"{card.held_out:.3f} bits a character on unseen headlines"
-    return "no held-out figure in its folder"
+        return f"{card.held_out:.3f} bits a character, held out"
+    return "no held-out figure"
 
 
 def note(w: Written, shared: Shared | None) -> str:
@@ -100,15 +107,15 @@ def copied(shared: Shared) -> str:
     if shared.whole:
         return "this very headline stands in the training text"
     if shared.words == 0:
-        return "no two words in a row as in a training headline"
-    return f"{shared.words} words in a row as in a training headline (dotted)"
+        return "shares no two words in a row with the training text"
+    return f"shares {shared.words} words in a row with the training text (underlined)"
 
 
 def index_sentence(index: CopyIndex | None, trouble: str) -> str:
     if index is None:
         return trouble
     return (
-        "Dotted: the longest run of whole words that also stands in one training headline, beginning"
+        "Underlined: the longest run of whole words that also stands in one training headline, beginning"
         " included. It is looked up in a hashed index that never misses a run, and claims one that"
         f" is not there in {index.false_stretch_rate:.2%} of cases."
     )
@@ -118,18 +125,19 @@ def moment(m: Moment) -> str:
     """The microscope in one sentence."""
     from rnn_core.writing import name_of
 
-    place = f"After “{shorten(m.before)}”" if m.before else "At the start"
-    odds = f"the model gave {name_of(m.came)} {chance(m.raw)}"
+    place = f"After “{plain(shorten(m.before))}”" if m.before else "At the start"
+    came, landed = plain(name_of(m.came)), plain(name_of(m.landed))
+    odds = f"the model gave {came} {chance(m.raw)}"
     if m.rank > 1:
         odds += f", in place {m.rank} of 96"
     if m.forced:
         return (
-            f"{place} {odds}. The number {m.draw:.4f} fell on {name_of(m.landed)};"
-            f" you forced {name_of(m.came)}."
+            f"{place} {odds}. The number {m.draw:.4f} fell on {landed};"
+            f" you forced {came}."
         )
     return (
         f"{place} {odds}. The number {m.draw:.4f} fell between {m.start:.4f} and {m.end:.4f}:"
-        f" on {name_of(m.came)}."
+        f" on {came}."
     )
 
 

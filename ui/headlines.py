@@ -270,7 +270,7 @@ def page() -> None:
     take_along(written, me, prefix.text, settings)
     at = me.picked
     microscope(me, written, settings)
-    neuron(me, there[at.model], written[at.model][at.row].completion.headline)
+    st.fragment(neuron)(me, there[at.model], written[at.model][at.row].completion.headline)
     me.to_address()
 
 

@@ -27,7 +27,7 @@ SURPRISE = {
     "domain": [0, FULL],
     "colors": [palette.SURPRISE],
     "wash": 0.7,
-    "legend": ["expected, 0 bits", f"{FULL} bits or more, a surprise"],
+    "legend": ["0 bits", f"{FULL} bits and more"],
 }
 STATE = {
     "domain": list(palette.STATE_DOMAIN),
