@@ -1,6 +1,7 @@
 """Analyses against networks whose answer is known: hand-built, untrained, and damaged ones."""
 
 import numpy as np
+import op_by_op
 import pandas as pd
 import pytest
 import tensorflow as tf
@@ -10,8 +11,9 @@ from rnn_core import analysis
 from rnn_core.addition import Adder, draw, exact_accuracy
 from rnn_core.analysis import NotApplicable
 from rnn_core.analysis.anatomy import BLOCKS, GATES, LSTM_REACH
-from rnn_core.analysis.automaton import first_difference, minimise, quantise
-from rnn_core.analysis.experiments import after, expected
+from rnn_core.analysis.machine import first_difference, minimise, quantise
+from rnn_core.analysis.experiments import after, expected, state_after
+from rnn_core.analysis.observe import observe
 from rnn_core.cells import CELLS, Backward, Bidirectional, Stack
 
 KINDS = list(CELLS)
@@ -25,6 +27,11 @@ def random_adder(kind="gru", units=5, order="lowest_first", seed=3) -> Adder:
     return tf.nest.map_structure(
         lambda w: w + tf.constant(rng.normal(0, 0.5, w.shape), tf.float32), model
     )
+
+
+@pytest.fixture(autouse=True)
+def cheap(monkeypatch):
+    op_by_op.install(monkeypatch)
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -251,6 +258,34 @@ def test_signals_can_be_held_at_both_ends(kind, signal):
 def test_what_cannot_be_held_is_refused(signal, unit, value, message):
     with pytest.raises(ValueError, match=message):
         analysis.clamp(random_adder(), signal, unit, value, widths=(5,), sums=10)
+
+
+# ---------------------------------------------------------------- compiled
+
+
+@pytest.mark.parametrize(
+    "kind, order", [("gru", "lowest_first"), ("lstm", "lowest_first"), ("rnn", "both")]
+)
+def test_compiled_observation_is_the_model(kind, order):
+    """Padding, blocks and replaced states change nothing that is returned."""
+    model = random_adder(kind, units=3, order=order)
+    for count, bits in ((1, 9), (7, 5)) if order == "lowest_first" else ((2, 6),):
+        x = draw([bits, 3], count, bits).x.numpy()
+        logits, trace = model(x)
+        got, seen = observe(model, x)
+        np.testing.assert_allclose(got, logits, atol=1e-5)
+        mine, theirs = analysis.signals(model.cell, seen), analysis.signals(model.cell, trace)
+        for name in theirs:
+            np.testing.assert_allclose(mine[name], theirs[name], atol=1e-5)
+    if order != "lowest_first":
+        with pytest.raises(ValueError, match="reads the lowest bit first"):
+            observe(model, x, state=np.zeros((2, 6)), at=np.zeros(2))
+        return
+    at = np.arange(7) % 4
+    state = state_after(model, observe(model, x[::-1])[1], at)
+    moved = observe(model, x, state=state, at=at)[0]
+    np.testing.assert_allclose(moved, op_by_op.observe(model, x, state=state, at=at)[0], atol=1e-5)
+    assert np.abs(moved - got).max() > 0.01
 
 
 # ---------------------------------------------------------------- reading orders

@@ -314,8 +314,9 @@ def sum_spec(layout: Layout, bits: int, *, written: bool, hover: bool = True) ->
             .mark_rect(filled=False, stroke=PICKED, strokeWidth=1.5, strokeDash=[3, 2])
             .encode(x, alt.Y("y0:Q"), alt.Y2("y1:Q")),
         ]
-    chart = alt.layer(*layers).properties(height=spec_height)
-    return _spec(chart)
+    spec = _spec(alt.layer(*layers).properties(height=spec_height))
+    # The width follows the page; the height is the rows', in pixels, and the axis comes on top.
+    return {**spec, "autosize": {"type": "fit-x", "contains": "padding"}}
 
 
 def widths(bits: int) -> tuple[int, int]:
@@ -411,13 +412,13 @@ def space_spec() -> dict:
     """States in two principal components, and the path of one sum. Datasets: points, path."""
     scale = alt.Scale(domain=[0, 1], range=list(palette.CARRY))
     color = alt.Color(
-        "carry:O",
+        "carry:N",
         title="carry",
         scale=scale,
         legend=alt.Legend(orient="top", symbolType="circle", symbolSize=80),
     )
     shape = alt.Shape(
-        "carry:O", scale=alt.Scale(domain=[0, 1], range=["circle", "square"]), legend=None
+        "carry:N", scale=alt.Scale(domain=[0, 1], range=["circle", "square"]), legend=None
     )
     x = alt.X("first:Q", title="first component", axis=alt.Axis(gridOpacity=0.4))
     y = alt.Y("second:Q", title="second component", axis=alt.Axis(gridOpacity=0.4))

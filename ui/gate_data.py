@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).resolve().parent.parent / "pretrained" / "adder"
 
 #: Snapshots that the curve over training looks at.
-LOOKS = 24
+LOOKS = 20
 
 
 class Memo:

@@ -155,7 +155,7 @@ def clamp(reading: Reading, lens: pd.DataFrame, written: bool) -> None:
             key="clamp_chart",
             alt="Share of sums wholly right before and after the clamp, by width",
         )
-        st.caption("200 fresh sums at each width, the same ones before and after.")
+        st.caption("100 fresh sums at each width, the same ones before and after.")
         gates.csv("Clamp", table, "clamp.csv")
     with right:
         st.markdown(f"This sum, held: {gate_words.verdict(again)}")

@@ -30,7 +30,6 @@ def show() -> None:
             " The other pages work; a network trained there is shown here.",
             icon=":material/error:",
         )
-        st.page_link("ui/train.py", label="Train a network", icon=":material/show_chart:")
         return
     try:
         _show(shown, top)
@@ -82,10 +81,11 @@ def _status(shown: Source, step: int) -> str:
 
 
 def _controls(shown: Source) -> tuple[int, int, bool, bool, int]:
-    one, two, three, four, five = st.columns([4, 4, 4, 5, 7], vertical_alignment="top")
     numbers = {}
-    for column, name in ((one, "a"), (two, "b")):
-        text = column.text_input(
+    row = st.container(horizontal=True, vertical_alignment="top")
+    for name in ("a", "b"):
+        box = row.container(width=160)
+        text = box.text_input(
             name,
             str(FIRST[name]),
             key=name,
@@ -98,26 +98,28 @@ def _controls(shown: Source) -> tuple[int, int, bool, bool, int]:
             st.session_state[f"last_{name}"] = numbers[name]
         except ValueError as error:
             numbers[name] = st.session_state.get(f"last_{name}", FIRST[name])
-            column.error(f"{error} Still shown: {numbers[name]:,}.", icon=":material/error:")
-    reading = three.selectbox(
+            box.error(f"{error} Still shown: {numbers[name]:,}.", icon=":material/error:")
+    reading = row.selectbox(
         "Bits",
         list(READINGS),
         format_func=READINGS.get,
         key="show",
         bind="query-params",
         persist_state="session",
+        width=160,
         help="The side from which the chart is read. The network's own order stays as it is.",
     )
-    order = four.selectbox(
+    order = row.selectbox(
         "Units sorted by",
         list(SORTS),
         format_func=SORTS.get,
         key="sort",
         bind="query-params",
         persist_state="session",
+        width=230,
         help="Units that know most of the carry stand on top.",
     )
-    step = _time_travel(shown, five)
+    step = _time_travel(shown, row.container(width=280))
     return numbers["a"], numbers["b"], reading == "written", order == "carry", step
 
 
@@ -249,16 +251,17 @@ def _clicked() -> None:
 
 
 def _picker(bits: int, labels: list[str], bit: int, unit: int) -> tuple[int, int]:
-    left, right = st.columns(2)
-    chosen = left.selectbox(
-        "Bit", range(bits), bit, key="bit", bind="query-params", persist_state="session"
+    row = st.container(horizontal=True)
+    chosen = row.selectbox(
+        "Bit", range(bits), bit, key="bit", width=110, bind="query-params", persist_state="session"
     )
-    neuron = right.selectbox(
+    neuron = row.selectbox(
         "Unit",
         range(len(labels)),
         unit,
         format_func=lambda u: labels[u],
         key="neuron",
+        width=110,
         bind="query-params",
         persist_state="session",
     )

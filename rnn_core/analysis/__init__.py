@@ -10,7 +10,7 @@ of its cell; what has no meaning for an order raises `NotApplicable`, which says
 """
 
 from rnn_core.analysis.anatomy import NotApplicable, hold, reach, signal_names, signals
-from rnn_core.analysis.automaton import Automaton, automaton, full_adder, share
+from rnn_core.analysis.machine import Automaton, automaton, full_adder, share
 from rnn_core.analysis.equations import Line, Term, equations
 from rnn_core.analysis.experiments import (
     clamp,

@@ -99,10 +99,10 @@ def signals(cell: Any, trace: Trace) -> dict[str, np.ndarray]:
     found = parts(cell)
     gates = trace.gates if len(found) > 1 else (trace.gates,)
     named = {
-        name: np.concatenate([getattr(g, name).numpy() for g in gates], axis=-1)
+        name: np.concatenate([np.asarray(getattr(g, name)) for g in gates], axis=-1)
         for name in gates[0]._fields
     }
-    named["h"] = trace.h.numpy()
+    named["h"] = np.asarray(trace.h)
     return {name: named[name] for name in signal_names(cell)}
 
 

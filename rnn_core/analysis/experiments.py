@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 
-from rnn_core.addition import Adder, draw, encode, exact_accuracy, from_bits, sums_of
+from rnn_core.addition import Adder, Sums, draw, encode, forward, from_bits, sums_of
 from rnn_core.analysis.anatomy import forward_only, hold
-from rnn_core.analysis.reading import Reading, draw_seed
+from rnn_core.analysis.observe import observe
+from rnn_core.analysis.reading import Reading, fresh
 from rnn_core.cells import LSTM, LSTMState
+from rnn_core.unroll import Trace
 
 
 def clamped(model: Adder, signal: str, unit: int | None, value: float) -> Adder:
@@ -26,7 +28,7 @@ def clamp(
     value: float,
     *,
     widths: Sequence[int] = (5, 16, 64),
-    sums: int = 200,
+    sums: int = 100,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Exact-sum accuracy with and without a clamp, by width: bits, before, after.
@@ -35,17 +37,35 @@ def clamp(
     or value that `hold` refuses.
     """
     held = clamped(model, signal, unit, value)
-    return pd.DataFrame(
-        [
-            (
-                bits,
-                exact_accuracy(model, bits=bits, sums=sums, seed=seed),
-                exact_accuracy(held, bits=bits, sums=sums, seed=seed),
-            )
-            for bits in widths
-        ],
-        columns=["bits", "before", "after"],
+    widths = tuple(widths)
+    batches = [exact_sums(seed, sums, bits) for bits in widths]
+    widest = max(widths)
+    # All widths in one batch, each row as long as its own.
+    x, y = (
+        np.concatenate(
+            [
+                np.pad(v, ((0, 0), (0, widest - v.shape[1])) + ((0, 0),) * (v.ndim - 2))
+                for v in parts
+            ]
+        )
+        for parts in zip(*((batch.x, batch.y) for batch in batches))
     )
+    lengths = np.repeat(widths, sums)
+    inside = np.arange(widest) < lengths[:, None]
+    shares = [
+        (((forward(network, x, lengths) > 0) == (y > 0.5)) | ~inside)
+        .all(axis=1)
+        .reshape(len(widths), sums)
+        .mean(axis=1)
+        for network in (model, held)
+    ]
+    return pd.DataFrame({"bits": widths, "before": shares[0], "after": shares[1]})
+
+
+@lru_cache(maxsize=16)
+def exact_sums(seed: int, sums: int, bits: int) -> Sums:
+    """The sums on which `exact_accuracy` judges with the same arguments, as NumPy arrays."""
+    return Sums(*(part.numpy() for part in draw([seed, bits], sums, bits)))
 
 
 def transplant(model: Adder, *, pairs: int = 500, bits: int = 8, seed: int = 0) -> float:
@@ -65,12 +85,39 @@ def transplants(model: Adder, *, pairs: int = 500, bits: int = 8, seed: int = 0)
     Raises NotApplicable unless the network reads the lowest bit first.
     """
     forward_only(model.cell, "A transplant")
+    drawn = draw_pairs(pairs, bits, seed)
+    later = np.arange(bits) > drawn.at[:, None]
+    plain = observe(model, drawn.x)[0] > 0
+    state = state_after(model, observe(model, drawn.giver)[1], drawn.at)
+    moved = observe(model, drawn.x, state=state, at=drawn.at)[0] > 0
+    return pd.DataFrame(
+        {
+            "bit": drawn.at,
+            "carry": drawn.carry.astype(int),
+            "before": ((plain == drawn.wanted) | ~later).all(axis=1),
+            "success": ((moved == drawn.wanted) | ~later).all(axis=1),
+        }
+    )
+
+
+class Pairs(NamedTuple):
+    """Pairs of sums and a bit after which their carries differ."""
+
+    x: np.ndarray  # [B, T, 2] the sums that get a state
+    giver: np.ndarray  # [B, T, 2] the sums that give it
+    at: np.ndarray  # [B] the bit
+    carry: np.ndarray  # [B] the carry out of it in x
+    wanted: np.ndarray  # [B, T] the bits of x behind it, had that carry been the other one
+
+
+@lru_cache(maxsize=8)
+def draw_pairs(pairs: int, bits: int, seed: int) -> Pairs:
     if bits < 3:
         raise ValueError(f"bits must be at least 3, got {bits}")
     if pairs < 1:
         raise ValueError(f"pairs must be at least 1, got {pairs}")
     rng = np.random.default_rng([seed, pairs, bits])
-    x, giver = (draw(draw_seed(seed, k), pairs, bits).x.numpy() for k in (3, 4))
+    x, giver = fresh(seed, 3, pairs, bits).x, fresh(seed, 4, pairs, bits).x.copy()
     carry, given = after(x), after(giver)
     # A pair whose carries never differ (few) gets a giver that generates at bit 0 where the
     # receiver kills, or the other way round.
@@ -78,19 +125,8 @@ def transplants(model: Adder, *, pairs: int = 500, bits: int = 8, seed: int = 0)
     giver[same, 0] = 1 - carry[same, :1]
     weight = (carry != after(giver))[:, : bits - 1] * rng.random((pairs, bits - 1))
     at = weight.argmax(axis=1)
-
-    wanted = expected(x, at, 1 - carry[np.arange(pairs), at])
-    later = np.arange(bits) > at[:, None]
-    plain = model(x)[0].numpy() > 0
-    moved = _read_on(model, x, giver, at) > 0
-    return pd.DataFrame(
-        {
-            "bit": at,
-            "carry": carry[np.arange(pairs), at].astype(int),
-            "before": ((plain == wanted) | ~later).all(axis=1),
-            "success": ((moved == wanted) | ~later).all(axis=1),
-        }
-    )
+    own = carry[np.arange(pairs), at]
+    return Pairs(x, giver, at, own, expected(x, at, 1 - own))
 
 
 def transplant_one(reading: Reading, a: int, b: int, bit: int) -> pd.DataFrame:
@@ -108,7 +144,8 @@ def transplant_one(reading: Reading, a: int, b: int, bit: int) -> pd.DataFrame:
     giver = encode([(a, b)], bits)
     at = np.array([bit])
     carry = after(giver)[:, bit]
-    moved = _read_on(model, x, giver, at)[0] > 0
+    state = state_after(model, observe(model, giver)[1], at)
+    moved = observe(model, x, state=state, at=at)[0][0] > 0
     wanted = expected(x, at, carry)[0]
     return pd.DataFrame(
         {
@@ -129,12 +166,12 @@ def donor(reading: Reading, bit: int, *, seed: int = 0) -> tuple[int, int]:
     bits = reading.x.shape[1]
     if not 0 <= bit < bits - 1:
         raise ValueError(f"bit must be in [0, {bits - 1}), so that bits are left, got {bit}")
-    x = draw(draw_seed(seed, 8), 64, bits).x.numpy()
+    x = fresh(seed, 8, 64, bits).x
     found = np.flatnonzero(after(x)[:, bit] != after(reading.x)[0, bit])
     if len(found):
         x = x[found[:1]]
     else:
-        x = x[:1]
+        x = x[:1].copy()
         x[0, bit] = 1 - after(reading.x)[0, bit]
     return from_bits(x[0, :, 0]), from_bits(x[0, :, 1])
 
@@ -155,16 +192,8 @@ def expected(x: np.ndarray, at: np.ndarray, carry: np.ndarray) -> np.ndarray:
     return sums_of(x).y.numpy() > 0.5
 
 
-def _read_on(model: Adder, x: np.ndarray, giver: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Logits [B, T] on x where the state after bit ``at`` [B] is the one ``giver`` left there."""
-    trace = model(giver)[1]
-    rows = np.stack([np.arange(len(at)), at], axis=-1)
-    state = tf.gather_nd(trace.h, rows)
-    if isinstance(model.cell, LSTM):
-        state = LSTMState(state, tf.gather_nd(trace.gates.c, rows))
-
-    def disturb(t, own):
-        here = (tf.constant(at, tf.int32) == t)[:, None]
-        return tf.nest.map_structure(lambda new, old: tf.where(here, new, old), state, own)
-
-    return model(x, disturb=disturb, keep_gates=False)[0].numpy()
+def state_after(model: Adder, trace: Trace, at: np.ndarray) -> Any:
+    """The state of a plain cell that each row of ``trace`` had after bit ``at`` [B]."""
+    rows = np.arange(len(at))
+    h = trace.h[rows, at]
+    return LSTMState(h, trace.gates.c[rows, at]) if isinstance(model.cell, LSTM) else h

@@ -6,11 +6,14 @@ from typing import Iterable
 
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 
-from rnn_core.addition import Adder, draw
-from rnn_core.analysis.anatomy import NotApplicable, signals
-from rnn_core.analysis.experiments import transplants
-from rnn_core.analysis.reading import draw_seed
+from rnn_core.addition import Adder, Sums, sums_of
+from rnn_core.analysis.anatomy import NotApplicable, forward_only, signals
+from rnn_core.analysis.experiments import draw_pairs, state_after
+from rnn_core.analysis.observe import observe
+from rnn_core.analysis.reading import fresh
+from rnn_core.unroll import Trace
 
 #: A signal is said to tell the carry from this AUC on.
 TELLS = 0.99
@@ -53,13 +56,18 @@ def carry_lens(
         raise ValueError(f"bits must be at least 3 for a carry to travel, got {bits}")
     if sums < 10:
         raise ValueError(f"sums must be at least 10, got {sums}")
-    batch = draw(draw_seed(seed, 1), 2 * sums, bits)
-    _, trace = model(batch.x)
+    batch = fresh(seed, 1, 2 * sums, bits)
+    _, trace = observe(model, batch.x)
+    return _score(model, trace, batch, seed)
+
+
+def _score(model: Adder, trace: Trace, batch: Sums, seed: int) -> pd.DataFrame:
+    """The lens on a batch that was read already: its first half chooses signs, the second scores."""
     found = signals(model.cell, trace)
-    x, carry = batch.x.numpy(), batch.carry.numpy()
+    x, carry = batch.x, batch.carry
     where = remote(x)
     choose, score = where.copy(), where.copy()
-    choose[sums:], score[:sums] = False, False
+    choose[len(x) // 2 :], score[: len(x) // 2] = False, False
 
     values = np.concatenate(list(found.values()), axis=-1)
     sign = np.where(auc(values[choose], carry[choose]) >= 0.5, 1, -1)
@@ -90,14 +98,20 @@ def appearance(
 
     ``exact`` is the share of sums wholly right; ``transplant`` is nan where it doesn't apply.
     """
-    batch = draw(draw_seed(seed, 2), sums, bits)
+    pairs = draw_pairs(sums, bits, seed)
+    batch = Sums(*(v.numpy() for v in sums_of(np.concatenate([pairs.x, pairs.giver]))))
     rows = []
     for step, model in snapshots:
-        best = carry_lens(model, sums=sums, bits=bits, seed=seed)["auc"].iloc[0]
-        logits, _ = model(batch.x, keep_gates=False)
-        exact = ((logits.numpy() > 0) == (batch.y.numpy() > 0.5)).all(axis=1).mean()
+        logits, trace = observe(model, batch.x)
+        best = _score(model, trace, batch, seed)["auc"].iloc[0]
+        exact = ((logits > 0) == (batch.y > 0.5)).all(axis=1).mean()
         try:
-            moved = transplants(model, pairs=sums, bits=bits, seed=seed)["success"].mean()
+            forward_only(model.cell, "A transplant")
+            given = tf.nest.map_structure(lambda v: v[sums:], trace._replace(state=()))
+            state = state_after(model, given, pairs.at)
+            bits_moved = observe(model, pairs.x, state=state, at=pairs.at)[0] > 0
+            later = np.arange(bits) > pairs.at[:, None]
+            moved = ((bits_moved == pairs.wanted) | ~later).all(axis=1).mean()
         except NotApplicable:
             moved = np.nan
         rows.append((int(step), float(best), float(exact), float(moved)))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 
-from rnn_core.addition import Adder, check_integer, encode, from_bits, sums_of
+from rnn_core.addition import Adder, Sums, check_integer, draw, encode, from_bits, sums_of
 from rnn_core.analysis.anatomy import GATES, parts, signals
+from rnn_core.analysis.observe import observe
 
 
 class Reading(NamedTuple):
@@ -56,7 +59,7 @@ def read(model: Adder, a: int, b: int, *, width: int | None = None) -> Reading:
     if width < (a + b).bit_length():
         raise ValueError(f"width must be at least {(a + b).bit_length()}, got {width}")
     sums = sums_of(encode([(a, b)], width))
-    logits, trace = model(sums.x)
+    logits, trace = observe(model, sums.x)
     return Reading(
         model=model,
         a=a,
@@ -64,8 +67,8 @@ def read(model: Adder, a: int, b: int, *, width: int | None = None) -> Reading:
         x=sums.x.numpy(),
         y=sums.y.numpy()[0],
         carry=sums.carry.numpy()[0],
-        probability=model.probability(logits).numpy()[0],
-        bits=(logits.numpy()[0] > 0).astype(np.float32),
+        probability=model.probability(tf.constant(logits)).numpy()[0],
+        bits=(logits[0] > 0).astype(np.float32),
         signals=signals(model.cell, trace),
     )
 
@@ -143,7 +146,11 @@ def unit_labels(cell: Any) -> list[str]:
     ]
 
 
-def draw_seed(seed: int, purpose: int) -> list[int]:
-    """Two integers for `draw`, so that no analysis scores on the sums of another."""
-    return [seed, 7_000_000 + purpose]
+@lru_cache(maxsize=32)
+def fresh(seed: int, purpose: int, count: int, bits: int) -> Sums:
+    """``count`` random sums as NumPy arrays; each ``purpose`` has sums of its own.
 
+    So no analysis scores on the sums of another. They are the same at every call, hence kept;
+    whoever wants to change them takes a copy.
+    """
+    return Sums(*(part.numpy() for part in draw([seed, 7_000_000 + purpose], count, bits)))

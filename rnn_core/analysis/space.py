@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from rnn_core.addition import Adder, draw
+from rnn_core.addition import Adder
 from rnn_core.analysis.experiments import after
-from rnn_core.analysis.reading import Reading, draw_seed
+from rnn_core.analysis.observe import observe
+from rnn_core.analysis.reading import Reading, fresh
 
 
 class Space(NamedTuple):
@@ -33,18 +34,19 @@ def state_space(model: Adder, *, sums: int = 120, bits: int = 8, seed: int = 0) 
     """
     if sums < 2:
         raise ValueError(f"sums must be at least 2, got {sums}")
-    x = draw(draw_seed(seed, 7), sums, bits).x.numpy()
-    h = model(x, keep_gates=False)[1].h.numpy().reshape(sums * bits, -1)
+    x = fresh(seed, 7, sums, bits).x
+    h = observe(model, x)[1].h.reshape(sums * bits, -1)
     carry = after(x).reshape(-1).astype(int)
     mean = h.mean(axis=0)
-    _, spread, directions = np.linalg.svd(h - mean, full_matrices=False)
+    centred = h - mean
+    # The covariance has the same directions, is small, and has the variances as singular values.
+    _, variance, directions = np.linalg.svd(np.einsum("ni,nj->ij", centred, centred))
     axes = np.zeros((h.shape[1], 2))
     axes[:, : min(2, len(directions))] = directions[:2].T
     toward = (h[carry == 1].mean(axis=0) - h[carry == 0].mean(axis=0)) @ axes
     axes *= np.where(toward < 0, -1, 1)
-    variance = np.square(spread)
     share = np.pad(variance / max(variance.sum(), 1e-30), (0, 1))[:2]
-    at = (h - mean) @ axes
+    at = np.einsum("ni,ij->nj", centred, axes)
     points = pd.DataFrame(
         {
             "first": at[:, 0],

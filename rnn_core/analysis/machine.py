@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from rnn_core.addition import Adder, draw
+from rnn_core.addition import Adder
 from rnn_core.analysis.anatomy import forward_only, signals
-from rnn_core.analysis.reading import draw_seed, whole_state
+from rnn_core.analysis.observe import observe
+from rnn_core.analysis.reading import fresh, whole_state
 
 #: The four inputs a step can have, in the order of their columns everywhere here.
 INPUTS = ((0, 0), (0, 1), (1, 0), (1, 1))
@@ -63,8 +64,8 @@ def automaton(model: Adder, *, sums: int = 500, bits: int = 16, seed: int = 0) -
     forward_only(model.cell, "The automaton")
     if sums < 1:
         raise ValueError(f"sums must be at least 1, got {sums}")
-    seen = _run(model, draw(draw_seed(seed, 5), sums, bits).x.numpy())
-    fresh = _run(model, draw(draw_seed(seed, 6), sums, bits).x.numpy())
+    seen = _run(model, fresh(seed, 5, sums, bits).x)
+    judged = _run(model, fresh(seed, 6, sums, bits).x)
     points = seen.state.reshape(-1, seen.state.shape[-1])
     points = points[:: max(1, len(points) // QUANTISED)]
     best = None
@@ -77,15 +78,15 @@ def automaton(model: Adder, *, sums: int = 500, bits: int = 16, seed: int = 0) -
         if consistent == 1.0:
             break
     consistent, machine = best
-    return _judge(machine, consistent, fresh)
+    return _judge(machine, consistent, judged)
 
 
 def _run(model: Adder, x: np.ndarray) -> _Steps:
-    logits, trace = model(x)
+    logits, trace = observe(model, x)
     state = whole_state(model.cell, signals(model.cell, trace))
     start = np.zeros_like(state[:, :1])
     index = (2 * x[..., 0] + x[..., 1]).astype(int)
-    return _Steps(np.concatenate([start, state], axis=1), index, (logits.numpy() > 0).astype(int))
+    return _Steps(np.concatenate([start, state], axis=1), index, (logits > 0).astype(int))
 
 
 # ---------------------------------------------------------------- quantise
@@ -106,17 +107,22 @@ def quantise(points: np.ndarray, cells: int, *, rounds: int = 10) -> np.ndarray:
         label = nearest(points, centres)
         member = (label[:, None] == np.arange(len(centres))).astype(points.dtype)
         count = member.sum(0)
-        moved = (member.T @ points)[count > 0] / count[count > 0, None]
+        moved = _dot(member.T, points)[count > 0] / count[count > 0, None]
         if moved.shape == centres.shape and np.allclose(moved, centres, atol=1e-6):
             break
         centres = moved
     return centres
 
 
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a @ b without BLAS, whose threads wait for each other where cores are shared."""
+    return np.einsum("...i,ij->...j", a, b)
+
+
 def nearest(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """The index of the centre nearest to each point: [..., D] -> [...]."""
     # |p - c|^2 without the |p|^2 that is the same for all centres
-    return (np.square(centres).sum(-1) - 2 * points @ centres.T).argmin(-1)
+    return (np.square(centres).sum(-1) - 2 * _dot(points, centres.T)).argmin(-1)
 
 
 # ---------------------------------------------------------------- table, minimise
@@ -226,9 +232,9 @@ def first_difference(next_: np.ndarray, bit: np.ndarray) -> str | None:
     return None
 
 
-def _judge(machine: _Machine, consistent: float, fresh: _Steps) -> Automaton:
-    states, steps = len(machine.next), fresh.bit.size
-    agreement = _agreement(machine, fresh)
+def _judge(machine: _Machine, consistent: float, judged: _Steps) -> Automaton:
+    states, steps = len(machine.next), judged.bit.size
+    agreement = _agreement(machine, judged)
     difference = first_difference(machine.next, machine.bit)
     recovered = consistent == agreement == 1.0 and difference is None
     count = f"{states} state{'s' if states > 1 else ''}"
