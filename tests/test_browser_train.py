@@ -1,6 +1,7 @@
 """The Train page in Chromium: what a visitor does, from the first click to the last."""
 
 import re
+from pathlib import Path
 
 import pytest
 from conftest import idle
@@ -181,7 +182,7 @@ def test_downloads_and_the_script(open_page):
     for name, head in heads.items():
         with page.expect_download() as download:
             page.get_by_test_id("stDownloadButton").filter(has_text=name).click()
-        raw = open(download.value.path(), "rb").read()
+        raw = Path(download.value.path()).read_bytes()
         assert raw.startswith(head) and len(raw) > 100
     assert b"seed=8" in raw and b"run.advance(10)" in raw
 

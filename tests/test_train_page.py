@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+import safetensors.numpy
 from streamlit.testing.v1 import AppTest
 
 from ui import engine, session
@@ -236,3 +237,18 @@ def test_a_visit_keeps_a_bounded_number_of_steps(app, monkeypatch):
     until(app, lambda me: not me.training)
     assert app.session_state.visit.step >= 30
     assert "most that a visit keeps" in app.markdown[0].value
+
+
+def test_downloads_are_of_the_step_the_network_stands_at(app):
+    click(app, "step10")
+    until(app, lambda me: not me.busy)
+    me = app.session_state.visit
+    files = {kind: me.file(kind) for kind in ("Weights", "History", "Script")}
+    assert files["History"].count(b"\n") == 11 and b"run.advance(10)" in files["Script"]
+    weights = safetensors.numpy.load(files["Weights"])
+    assert (weights["cell.W"] == me.run.model.cell.W.numpy()).all()
+    assert me.file("Weights") is files["Weights"]
+    click(app, "step1")
+    until(app, lambda me: not me.busy)
+    assert me.file("Weights") != files["Weights"]
+    assert b"run.advance(11)" in me.file("Script")

@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 import streamlit as st
 
 from rnn_core.settings import AdditionSettings
-from ui import charts, engine, words
+from ui import charts, downloads, engine, words
 from ui.engine import compute_slot
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ class Visit:
     note: str = ""  # what the last change of settings did
     error: str = ""
     _mark: tuple[float, int] | None = None
+    _files: dict = field(default_factory=dict)
 
     @property
     def step(self) -> int:
@@ -213,6 +214,26 @@ class Visit:
                 self.measured, self.measuring = self.measuring, None
                 if self.training and self.solved(self.measured):
                     self.training = False
+
+    def file(self, kind: str) -> bytes | Callable[[], bytes]:
+        """What a download holds, or while training, how to make it once it is asked for.
+
+        Made once where the run stands: a file made on demand has an address of its own, which a
+        run of the script meanwhile would take away.
+        """
+        make = {
+            "Weights": lambda: downloads.weights(self.run),
+            "History": lambda: downloads.history(self.run),
+            "Script": lambda: downloads.script(self.step, self.legs).encode(),
+        }[kind]
+        if self.training:
+            return make
+        stand = (self.number, self.step, tuple(self.legs))
+        if self._files.get("stand") != stand:
+            self._files = {"stand": stand}
+        if kind not in self._files:
+            self._files[kind] = make()
+        return self._files[kind]
 
     def lost(self, history: pd.DataFrame | None) -> bool:
         """Whether the loss is no longer a number; training stops there."""

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import charts, downloads, engine, equations, inputs, words
+from ui import charts, engine, equations, inputs, words
 from ui.recipe import recipe
 from ui.session import DEFAULT_SPEED, DEFAULT_STOP, SPEEDS, STOPS, Visit, visit
 
 #: The longest number of "Try it".
 BITS = 1000
+
+FILES = (
+    (
+        "Weights",
+        "safetensors",
+        "application/octet-stream",
+        "The network as it stands, as .safetensors.",
+    ),
+    ("History", "csv", "text/csv", "Every step's losses and accuracies, as CSV."),
+    (
+        "Script",
+        "py",
+        "text/x-python",
+        "A short Python script that gives the same run with rnn_core.",
+    ),
+)
 
 
 def transport(me: Visit) -> None:
@@ -78,8 +94,8 @@ def transport(me: Visit) -> None:
 def live(log: bool) -> None:
     """What moves: the verdict and the two charts. Polled while there is work."""
     me = visit()
-    was_busy, was_training = me.busy, me.training
-    if was_busy:
+    before = me.run is None, me.busy, me.training
+    if me.busy:
         me.poll()
     history = me.run.history if me.run else None
     lost = me.lost(history)
@@ -107,8 +123,8 @@ def live(log: bool) -> None:
             alt="Share of sums wholly right by width of the numbers, from 5 to 1,000 bits",
         )
         st.caption(words.width_sentence(me.measured))
-    if (was_training and not me.training) or (was_busy and not me.busy):
-        st.rerun()
+    if any(was and not now for was, now in zip(before, (me.run is None, me.busy, me.training))):
+        st.rerun()  # the rest of the page has to know: the core is in, or it has come to rest
 
 
 def headline(me: Visit, lost: bool) -> str:
@@ -189,41 +205,21 @@ def take_along(me: Visit) -> None:
                 "came to": st.column_config.TextColumn(width=520),
             },
         )
-    run = me.run
-    if run is None:
+    if me.run is None:
         return
+    name = f"adder-{me.settings.unit}-{me.settings.units}-seed{me.settings.seed}"
     with st.container(horizontal=True, key="downloads"):
-        name = f"adder-{me.settings.unit}-{me.settings.units}-seed{me.settings.seed}"
-        st.download_button(
-            "Weights",
-            lambda: downloads.weights(run),
-            f"{name}.safetensors",
-            "application/octet-stream",
-            key="weights_file",
-            icon=":material/download:",
-            on_click="ignore",
-            help="The network as it stands, as .safetensors.",
-        )
-        st.download_button(
-            "History",
-            lambda: downloads.history(run),
-            f"{name}.csv",
-            "text/csv",
-            key="history_file",
-            icon=":material/download:",
-            on_click="ignore",
-            help="Every step's losses and accuracies, as CSV.",
-        )
-        st.download_button(
-            "Script",
-            lambda: downloads.script(run.step, me.legs).encode(),
-            f"{name}.py",
-            "text/x-python",
-            key="script_file",
-            icon=":material/download:",
-            on_click="ignore",
-            help="A short Python script that gives the same run with rnn_core.",
-        )
+        for kind, suffix, mime, help in FILES:
+            st.download_button(
+                kind,
+                me.file(kind),
+                f"{name}.{suffix}",
+                mime,
+                key=f"{suffix}_file",
+                icon=":material/download:",
+                on_click="ignore",
+                help=help,
+            )
 
 
 me = visit()
