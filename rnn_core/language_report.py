@@ -83,11 +83,11 @@ def finish(
     cores: int | None = None,
     folder: str | Path | None = None,
 ) -> dict:
-    """Write the run's best weights to ``folder`` (the run's own if None), and metrics.json; return it.
+    """Write the run's best weights and metrics.json to ``folder``; return what the latter holds.
 
-    Every figure is that of the weights as saved, in float16. ``names`` are the data files of
-    "train", "valid" and "test", ``split`` says in words how they came about, ``cores`` how many
-    were used (all if None). With several workers only the chief writes; the others get {}.
+    ``folder`` is the run's own if None. Every figure is that of the weights as saved, in float16.
+    ``names`` are the data files of "train", "valid" and "test", ``split`` says in words how they
+    came about, ``cores`` how many were used (all if None). With several workers only the chief writes; the others get {}.
     """
     if not run.cluster.chief:
         return {}
@@ -137,7 +137,7 @@ def finish(
 
 
 def words_known(model: CharLM, headlines: Iterable[str]) -> tuple[int, int]:
-    """Of the words of `SAMPLES` samples, how many stand in ``headlines``; and how many there are."""
+    """Of the words of `SAMPLES` samples, how many stand in ``headlines``; and how many words."""
     vocabulary = {word for line in headlines for word in line.split()}
     samples = sampling.sample(
         model, SAMPLES, top_p=SAMPLE_TOP_P, seed=SAMPLE_SEED, max_chars=sampling.MAX_CHARS

@@ -1,4 +1,4 @@
-"""Training a `CharLM` on headlines: batches by length, Muon and Adam, checkpoints to resume from."""
+"""Training a `CharLM` on headlines: batches by length, Muon and Adam, resumable checkpoints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from rnn_core import checkpoint, optimizers, text
 from rnn_core.checkpoint import known
 from rnn_core.language import CharLM, bits_per_char, nats, parameters
 from rnn_core.optimizers import Moments
-
 
 known(Moments)
 
@@ -111,7 +110,7 @@ def gradients(
 
 
 def update(model: CharLM, moments: Moments, grads: CharLM, adam_rate, muon_rate, clip: float):
-    """Clip, then Adam on everything, but Muon where ``muon_rate`` is given, on the cells' W and U."""
+    """Clip, then Adam on everything but, where ``muon_rate`` is given, the cells' W and U: Muon."""
     grads = optimizers.clip(grads, clip)
     new, after = optimizers.adam(model, moments, grads, adam_rate, beta_2=0.99)
     if muon_rate is None:
@@ -161,8 +160,8 @@ class Cluster:
     """The workers named in TF_CONFIG, or this process alone.
 
     Every worker holds the whole state and makes the same update; what goes between them is the
-    sum of the gradients (`tf.distribute.MultiWorkerMirroredStrategy`). TensorFlow wants the strategy
-    made before anything else is computed.
+    sum of the gradients (`tf.distribute.MultiWorkerMirroredStrategy`). TensorFlow wants the
+    strategy made before anything else is computed.
     """
 
     def __init__(self):
