@@ -70,7 +70,8 @@ def training(models) -> str:
         parts.append(
             f"`{name}`: {m['characters_trained_on'] / 1e6:.0f} million characters in"
             f" {m['minutes']:.0f} minutes on {m['hardware']['cores']} core(s) of"
-            f" {m['hardware']['cpu']}; bits per character on valid, pass by pass: {curve}.\n\n    {m['command']}"
+            f" {m['hardware']['cpu']};"
+            f" bits per character on valid, pass by pass: {curve}.\n\n    {m['command']}"
         )
     return "\n\n".join(parts)
 

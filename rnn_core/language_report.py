@@ -87,7 +87,8 @@ def finish(
 
     ``folder`` is the run's own if None. Every figure is that of the weights as saved, in float16.
     ``names`` are the data files of "train", "valid" and "test", ``split`` says in words how they
-    came about, ``cores`` how many were used (all if None). With several workers only the chief writes; the others get {}.
+    came about, ``cores`` how many were used (all if None). With several workers only the chief
+    writes; the others get {}.
     """
     if not run.cluster.chief:
         return {}

@@ -100,7 +100,10 @@ def test_saved_and_loaded_without_a_readable_word(rows, index, tmp_path):
 def test_another_process_hashes_alike(index, rows, tmp_path):
     index.save(tmp_path)
     row = next(r for r in rows if " " in r)
-    code = f"from rnn_core.copied import CopyIndex; print(CopyIndex.load({str(tmp_path)!r}).longest({row!r}).whole)"
+    code = (
+        "from rnn_core.copied import CopyIndex;"
+        f" print(CopyIndex.load({str(tmp_path)!r}).longest({row!r}).whole)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
