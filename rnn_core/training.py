@@ -86,26 +86,27 @@ def loss_of(model: Adder, logits, y):
 
 
 def disturbance(model: Adder, noise, stream, batch: int, bits: int):
-    """What `unroll` calls after each step of training: adds Gaussian noise of sd ``noise`` to h.
+    """What `unroll` calls after each step of training: Gaussian noise of sd ``noise`` on the state.
 
-    ``stream(k)`` is the seed of direction k. An LSTM's cell state is left alone. All of a batch's
-    noise is drawn at once.
+    On all of the state: of an LSTM on h and c, which makes it exact far more often than noise on
+    either alone. ``stream(k)`` are seeds. A batch's noise is drawn at once.
     """
 
-    def one(cell, seed):
-        values = noise * normal([bits, batch, cell.units], seed)
+    def one(cell, first: int):
+        shapes = [[bits, *s.shape] for s in tf.nest.flatten(cell.zero_state(batch))]
+        values = [noise * normal(shape, stream(first + k)) for k, shape in enumerate(shapes)]
 
         def disturb(t, state):
             # The loop would otherwise add up a gradient of the noise that nobody asks for.
-            extra = tf.stop_gradient(values[t])
-            return state._replace(h=state.h + extra) if hasattr(state, "h") else state + extra
+            noisy = [s + tf.stop_gradient(v[t]) for s, v in zip(tf.nest.flatten(state), values)]
+            return tf.nest.pack_sequence_as(state, noisy)
 
         return disturb
 
     cell = model.cell
     if isinstance(cell, Bidirectional):
-        return one(cell.forward, stream(0)), one(cell.backward, stream(1))
-    return one(cell.cell if isinstance(cell, Backward) else cell, stream(0))
+        return one(cell.forward, 0), one(cell.backward, 2)
+    return one(cell.cell if isinstance(cell, Backward) else cell, 0)
 
 
 def chunk_function(settings: AdditionSettings):
@@ -115,8 +116,8 @@ def chunk_function(settings: AdditionSettings):
     def chunk(state, rate, noise, seed, first, count):
         def body(k, model, moments, table):
             def stream(j: int):
-                """The seed of one of the step's four streams of random numbers."""
-                return tf.stack([seed, 4 * (first + k) + j])
+                """The seed of one of the step's streams of random numbers: there are eight."""
+                return tf.stack([seed, 8 * (first + k) + j])
 
             def sums(j: int, fixed: Sums | None) -> Sums:
                 return draw(stream(j), batch, bits, alg=GENERATOR) if fresh else fixed
