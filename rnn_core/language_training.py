@@ -56,6 +56,15 @@ class LanguageSettings:
         if self.learning_rate <= 0 or self.muon_rate < 0 or self.clip <= 0:
             raise ValueError("learning_rate and clip must be above 0, muon_rate at least 0")
 
+    @classmethod
+    def of(cls, saved: dict) -> LanguageSettings:
+        """Settings as a config.json holds them: JSON has lists for tuples."""
+
+        def frozen(value):
+            return tuple(map(frozen, value)) if isinstance(value, list) else value
+
+        return cls(**{name: frozen(value) for name, value in saved.items()})
+
     def plan(self, headlines: text.Headlines, epoch: int) -> list[tuple[int, np.ndarray]]:
         """The batches of a pass: the same for the same settings, data and number of the pass."""
         last = epoch == self.epochs - 1 and self.last_shares

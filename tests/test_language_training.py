@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import shutil
@@ -171,6 +172,11 @@ def test_rates_rise_and_fall():
 def test_settings_out_of_range(options, message):
     with pytest.raises(ValueError, match=message):
         LanguageSettings(**options)
+
+
+def test_settings_survive_json():
+    s = LanguageSettings(buckets=(97, 89), shares=(("a", 0.5), ("b", 1.0)), dropout=0.1)
+    assert LanguageSettings.of(json.loads(json.dumps(dataclasses.asdict(s)))) == s
 
 
 def test_shares_and_batches_that_do_not_fit():
