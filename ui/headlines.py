@@ -60,7 +60,7 @@ def controls(me: Desk) -> tuple[list[str], Settings]:
         help="In characters. Most headlines end by themselves before.",
     )
     seed = st.number_input(
-        "Seed", 0, 2**31 - 1, 0, key="throw", bind="query-params", on_change=me.clear,
+        "Seed", 0, 2**31 - 1, key="throw", bind="query-params", on_change=me.clear,
         help="The same seed draws the same random numbers, and so gives the same completions.",
     )
     st.caption("The address holds all of this: a link shows others what you see.")
@@ -135,7 +135,7 @@ def prepared(typed: str, there: dict[str, Loaded]) -> Prefix | None:
         st.error(str(error), icon=":material/keyboard:")
         return None
     for note in prefix.notes:
-        st.caption(f":material/info: {note}")
+        st.caption(f":material/info: {words.plain(note)}")
     return prefix
 
 
