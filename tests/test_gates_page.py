@@ -70,7 +70,7 @@ def table_of(app) -> str:
 
 def test_never_empty_and_says_whose_network_it_is(page):
     app = opened(page)
-    assert app.header[0].value == "181 + 107 = 288: every bit is right."
+    assert app.header[0].value == "211 + 69 = 280: every bit is right."
     assert "trained beforehand: GRU, 16 units" in words(app) and "step 300" in words(app)
     assert "tells the carry" in app.subheader[0].value
     assert "May not:" in words(app)
@@ -94,7 +94,7 @@ def test_the_equations_show_the_traces_numbers(page):
     app.selectbox(key="neuron").set_value(6)
     ran(app)
     model = checkpoint.load(gate_data.FOLDER)
-    reading = analysis.read(model, 181, 107)
+    reading = analysis.read(model, 211, 69)
     shown = table_of(app)
     for name in ("z", "r", "h_tilde", "h"):
         assert f"<b>{gates.number(float(reading.signals[name][0, 3, 6]))}</b>" in shown
@@ -116,10 +116,10 @@ def test_bad_input_gets_a_sentence_and_the_page_stays(page, text, sentence):
     app.text_input(key="a").set_value(text)
     ran(app)
     assert len(app.error) == 1 and sentence in app.error[0].value
-    assert app.header[0].value.startswith("181 + 107 = 288")
+    assert app.header[0].value.startswith("211 + 69 = 280")
     app.text_input(key="a").set_value(" 1,000 ")
     ran(app)
-    assert not app.error and app.header[0].value == "1,000 + 107 = 1,107: every bit is right."
+    assert not app.error and app.header[0].value == "1,000 + 69 = 1,069: every bit is right."
 
 
 def test_widest_and_narrowest_sums(page):
@@ -170,7 +170,7 @@ def test_nothing_is_claimed_of_an_untrained_network(page):
     app = opened(page, Run(Adder.init("gru", 8, seed=0), step=1, units=8))
     assert "Nothing tells the carry surely" in app.subheader[0].value
     assert "Not recovered" in words_of(app, "automaton")
-    assert "It is 288." in app.header[0].value and "wrong: framed, with a cross" in words(app)
+    assert "It is 280." in app.header[0].value and "wrong: framed, with a cross" in words(app)
 
 
 @pytest.mark.parametrize("order", ["highest_first", "both"])
@@ -202,7 +202,7 @@ def test_time_travel_goes_back_and_follows_training(page):
     assert app.select_slider(key="step").value == 24
     app.select_slider(key="step").set_value(8)
     ran(app)
-    assert "at step 8 of 24" in words(app) and "It is 288." in app.header[0].value
+    assert "at step 8 of 24" in words(app) and "It is 280." in app.header[0].value
     # Training goes on: what was chosen stays, or the nearest that is left.
     app.session_state["visit"].run = Run(exact, 40, [(0, early), (16, exact)], units=3)
     ran(app)

@@ -231,7 +231,13 @@ def sum_spec(layout: Layout, bits: int, *, written: bool, hover: bool = True) ->
         title="bit, highest first" if written else "bit, lowest first",
         scale=alt.Scale(paddingInner=0.04 if bits <= 24 else 0.02, paddingOuter=0),
         axis=alt.Axis(
-            orient="top", labelAngle=0, labelOverlap=True, ticks=False, domain=False, labelPadding=3
+            orient="top",
+            titleAnchor="start",
+            labelAngle=0,
+            labelOverlap=True,
+            labelPadding=3,
+            ticks=False,
+            domain=False,
         ),
     )
     y = alt.Y(
@@ -266,8 +272,9 @@ def sum_spec(layout: Layout, bits: int, *, written: bool, hover: bool = True) ->
         wrong.mark_rect(filled=False, strokeWidth=2, stroke=palette.WRONG).encode(
             x, alt.Y("y0:Q"), alt.Y2("y1:Q")
         ),
-        wrong.mark_point(shape=palette.CROSS, size=60, strokeWidth=2.5, color=palette.WRONG,
-                         opacity=1).encode(x, alt.Y("middle:Q")),
+        wrong.mark_point(
+            shape=palette.CROSS, size=60, strokeWidth=2.5, color=palette.WRONG, opacity=1
+        ).encode(x, alt.Y("middle:Q")),
     ]
     layers.append(
         alt.Chart(alt.NamedData("labels"))
@@ -370,33 +377,25 @@ def clamp_spec() -> dict:
         scale=alt.Scale(domain=[0, 1]),
         axis=alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1], gridOpacity=0.6),
     )
+    when, legend = ["before", "after"], alt.Legend(orient="top", title=None)
     line = rows.mark_rule(color=palette.MARKER, strokeWidth=2).encode(
         y, alt.X("before:Q"), alt.X2("after:Q")
     )
     dots = (
-        rows.transform_fold(["before", "after"], ["when", "share"])
-        .mark_point(size=90, strokeWidth=2, opacity=1)
+        rows.transform_fold(when, ["when", "share"])
+        .mark_point(filled=True, size=110, opacity=1)
         .encode(
             y,
             x,
             shape=alt.Shape(
                 "when:N",
-                scale=alt.Scale(domain=["before", "after"], range=["circle", "triangle-left"]),
-                legend=None,
+                scale=alt.Scale(domain=when, range=["circle", "triangle-left"]),
+                legend=legend,
             ),
             color=alt.Color(
                 "when:N",
-                scale=alt.Scale(
-                    domain=["before", "after"], range=[palette.MARKER, palette.VALIDATION]
-                ),
-                legend=None,
-            ),
-            fill=alt.Fill(
-                "when:N",
-                scale=alt.Scale(
-                    domain=["before", "after"], range=[palette.MARKER, palette.VALIDATION]
-                ),
-                legend=alt.Legend(orient="top", title=None, symbolType="circle"),
+                scale=alt.Scale(domain=when, range=[palette.MARKER, palette.VALIDATION]),
+                legend=legend,
             ),
             tooltip=[
                 alt.Tooltip("bits:O"),
@@ -405,7 +404,7 @@ def clamp_spec() -> dict:
             ],
         )
     )
-    return _spec(alt.layer(line, dots).properties(height=130))
+    return _spec(alt.layer(line, dots).properties(height=210))
 
 
 def space_spec() -> dict:
@@ -415,10 +414,13 @@ def space_spec() -> dict:
         "carry:N",
         title="carry",
         scale=scale,
-        legend=alt.Legend(orient="top", symbolType="circle", symbolSize=80),
+        legend=alt.Legend(orient="top", symbolSize=80, symbolOpacity=1),
     )
     shape = alt.Shape(
-        "carry:N", scale=alt.Scale(domain=[0, 1], range=["circle", "square"]), legend=None
+        "carry:N",
+        title="carry",
+        scale=alt.Scale(domain=[0, 1], range=["circle", "square"]),
+        legend=alt.Legend(orient="top", symbolSize=80, symbolOpacity=1),
     )
     x = alt.X("first:Q", title="first component", axis=alt.Axis(gridOpacity=0.4))
     y = alt.Y("second:Q", title="second component", axis=alt.Axis(gridOpacity=0.4))
@@ -459,12 +461,12 @@ def appearance_spec() -> dict:
     """Three measures over training steps, and where the page stands. Datasets: curves, now."""
     rows = alt.Chart(alt.NamedData("curves"))
     names = list(CURVES.values())
-    x = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, format=",d"))
+    x = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, format=",d", tickCount=8))
     y = alt.Y(
         "value:Q",
         title=None,
         scale=alt.Scale(domain=[0, 1]),
-        axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], gridOpacity=0.6),
+        axis=alt.Axis(values=[0, 0.5, 1], format=".2~f", gridOpacity=0.6),
     )
     line = rows.mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=22)).encode(
         x,
@@ -475,7 +477,9 @@ def appearance_spec() -> dict:
             scale=alt.Scale(
                 domain=names, range=[palette.CARRY[1], palette.VALIDATION, palette.RIGHT]
             ),
-            legend=alt.Legend(orient="top", title=None, columns=3, labelLimit=260),
+            legend=alt.Legend(
+                orient="top", title=None, columns=2, labelLimit=260, symbolType="stroke"
+            ),
         ),
         strokeDash=alt.StrokeDash(
             "curve:N",
@@ -493,7 +497,9 @@ def appearance_spec() -> dict:
     return _spec(alt.layer(now, line).properties(height=280))
 
 
-def machine_dot(transitions: pd.DataFrame, title: str) -> str:
+def machine_dot(
+    transitions: pd.DataFrame, title: str, names: Sequence[str] | None = None
+) -> str:
     """A machine as a DOT graph. An edge reads ``a b / bit``; the start has a double ring.
 
     ``transitions`` has rows (state, a, b, next, bit); rows with next -1 are left out.
@@ -511,7 +517,8 @@ def machine_dot(transitions: pd.DataFrame, title: str) -> str:
         f'edge [color="{ink}", fontcolor="{ink}", fontname="monospace", fontsize=11];',
     ]
     for state in sorted(set(transitions["state"])):
-        lines.append(f"{state} [label=\"S{state}\"{', peripheries=2' if state == 0 else ''}];")
+        name = f"S{state}" + (f"\\n{names[state]}" if names else "")
+        lines.append(f'{state} [label="{name}"{", peripheries=2" if state == 0 else ""}];')
     for (state, following), labels in edges.items():
         lines.append(_edge(state, following, labels))
     return "\n".join([*lines, "}"])

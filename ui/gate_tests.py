@@ -86,7 +86,10 @@ def carry_lens(reading: Reading, lens: pd.DataFrame) -> None:
         )
     with right:
         st.dataframe(
-            lens.head(10).assign(unit=[labels[u] for u in lens["unit"].head(10)]),
+            lens.head(10).assign(
+                signal=lens["signal"].replace(gate_charts.SYMBOLS),
+                unit=[labels[u] for u in lens["unit"].head(10)],
+            ),
             hide_index=True,
             column_config={
                 "auc": st.column_config.NumberColumn("AUC", format="%.4f"),
@@ -240,15 +243,17 @@ def automaton(model) -> None:
         if found.states <= DRAWN:
             st.graphviz_chart(
                 gate_charts.machine_dot(found.transitions, "inside the network"),
-                width="stretch",
+                width=430,
                 alt="The machine found in the network: its states and transitions",
             )
         else:
             st.markdown(f"A machine of {found.states} states: its table is below.")
     with right:
         st.graphviz_chart(
-            gate_charts.machine_dot(analysis.full_adder(), "the true full adder"),
-            width="stretch",
+            gate_charts.machine_dot(
+                analysis.full_adder(), "the true full adder", ["no carry", "carry"]
+            ),
+            width=430,
             alt="The full adder: two states, no carry and carry",
         )
     st.caption(

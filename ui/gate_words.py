@@ -43,7 +43,7 @@ INFER = {
 
 
 def verdict(reading: Reading) -> str:
-    """'181 + 107 = 288: every bit is right.'"""
+    """'211 + 69 = 280: every bit is right.'"""
     if not reading.wrong:
         return f"{reading.a:,} + {reading.b:,} = {reading.total:,}: every bit is right."
     return f"The network says {reading.a:,} + {reading.b:,} = {reading.total:,}. It is {reading.truth:,}."
@@ -139,13 +139,11 @@ def appearance(auc: int | None, exact: int | None, transplant: int | None, tells
     def at(step: int | None, what: str) -> str:
         return f"{what} from step {step:,} on" if step is not None else f"{what} not to the end"
 
-    return (
-        "; ".join(
-            [
-                at(auc, f"a signal tells the carry (AUC at least {tells:g})"),
-                at(transplant, "99 % of transplants flip it"),
-                at(exact, "99 % of 8-bit sums are right"),
-            ]
-        ).capitalize()
-        + "."
+    text = "; ".join(
+        [
+            at(auc, f"A signal tells the carry (AUC at least {tells:g})"),
+            at(transplant, "99 % of transplants flip it"),
+            at(exact, "99 % of 8-bit sums are right"),
+        ]
     )
+    return f"{text}."

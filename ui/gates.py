@@ -10,7 +10,7 @@ from ui import engine, gate_charts, gate_words, inputs, palette, session
 from ui.gate_data import Source, ask, source
 
 BITS = 64
-FIRST = {"a": 181, "b": 107}
+FIRST = {"a": 211, "b": 69}  # two runs of carries, one of three bits
 READINGS = {"lowest": "Lowest bit first", "written": "As written"}
 SORTS = {"carry": "What they know of the carry", "index": "Index"}
 
