@@ -12,7 +12,9 @@ if __name__ == "__main__":
     from ui import session
 
     engine.start()
-    st.set_page_config(page_title="Carry the One", page_icon=":material/exposure_plus_1:", layout="wide")
+    st.set_page_config(
+        page_title="Carry the One", page_icon=":material/exposure_plus_1:", layout="wide"
+    )
     st.logo("ui/logo.svg", size="large")
     train = st.Page("ui/train.py", title="Train", icon=":material/show_chart:", default=True)
     gates = st.Page("ui/gates.py", title="Gates", icon=":material/grid_on:")

@@ -1,7 +1,7 @@
 """How long a visitor waits: ``python benchmarks/server_latency.py`` prints a Markdown table.
 
-Starts servers of its own and drives them in Chromium. It needs what the tests need (requirements-dev.txt and a
-Chromium), and a machine with nothing else to do.
+Starts a server of its own and drives it in Chromium. It needs what the tests need
+(requirements-dev.txt and a Chromium), and a machine with nothing else to do.
 """
 
 from __future__ import annotations
@@ -105,7 +105,11 @@ def measure(browser: Browser, folder: Path) -> list[tuple[str, str, str]]:
         times.append(first_point(page))
         button(page, "Pause").click()
         button(page, "Run").wait_for()
-    row("after Reset: click to first point, median of 3", f"{statistics.median(times):.2f} s", "0.5 s")
+    row(
+        "after Reset: click to first point, median of 3",
+        f"{statistics.median(times):.2f} s",
+        "0.5 s",
+    )
     page.context.close()
 
     times, paints = [], []
@@ -118,7 +122,11 @@ def measure(browser: Browser, folder: Path) -> list[tuple[str, str, str]]:
         times.append(first_point(page))
         page.context.close()
     row("later visitor: page painted, median of 3", f"{statistics.median(paints):.2f} s")
-    row("later visitor: click to first point, median of 3", f"{statistics.median(times):.2f} s", "0.5 s")
+    row(
+        "later visitor: click to first point, median of 3",
+        f"{statistics.median(times):.2f} s",
+        "0.5 s",
+    )
 
     page = visitor(browser, server)
     seconds_to(page, SAYS, "Press Run")
@@ -132,11 +140,18 @@ def measure(browser: Browser, folder: Path) -> list[tuple[str, str, str]]:
         slider.press("ArrowLeft" if k % 2 == 0 else "ArrowRight")
         times.append(seconds_to(page, SAYS, f"on: rate {rate},"))
         page.wait_for_timeout(400)
-    row("a slider's answer while training flat out, median of 9", f"{statistics.median(times):.2f} s", "0.3 s")
+    row(
+        "a slider's answer while training flat out, median of 9",
+        f"{statistics.median(times):.2f} s",
+        "0.3 s",
+    )
     row("the slowest of them", f"{max(times):.2f} s")
     now, start = step(page), time.perf_counter()
     page.wait_for_timeout(3000)
-    row("steps a second, one visitor flat out", f"{(step(page) - now) / (time.perf_counter() - start):,.0f}")
+    row(
+        "steps a second, one visitor flat out",
+        f"{(step(page) - now) / (time.perf_counter() - start):,.0f}",
+    )
 
     choose(page, "Speed", "2 steps/s")
     page.wait_for_timeout(2000)
@@ -159,7 +174,11 @@ def measure(browser: Browser, folder: Path) -> list[tuple[str, str, str]]:
     before_steps = [step(p) for p in pages]
     page.wait_for_timeout(5000)
     moved = [step(p) - b for p, b in zip(pages, before_steps)]
-    row(f"{VISITORS} visitors flat out, 5 s: those that moved", f"{sum(m > 0 for m in moved)}", f"{VISITORS}")
+    row(
+        f"{VISITORS} visitors flat out, 5 s: those that moved",
+        f"{sum(m > 0 for m in moved)}",
+        f"{VISITORS}",
+    )
     row("the fewest and the most steps among them", f"{min(moved):,} and {max(moved):,}")
     used = cpu_seconds(server)
     page.wait_for_timeout(3000)
@@ -169,7 +188,11 @@ def measure(browser: Browser, folder: Path) -> list[tuple[str, str, str]]:
     page.wait_for_timeout(1000)
     used = cpu_seconds(server)
     page.wait_for_timeout(4000)
-    row("CPU of the server 1 s after their tabs closed", f"{(cpu_seconds(server) - used) / 4:.0%} of a core", "0 %")
+    row(
+        "CPU of the server 1 s after their tabs closed",
+        f"{(cpu_seconds(server) - used) / 4:.0%} of a core",
+        "0 %",
+    )
     page.context.close()
     server.stop()
     return rows

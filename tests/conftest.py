@@ -175,6 +175,6 @@ def idle(page, timeout: float = TIMEOUT) -> None:
     page.wait_for_selector(CONNECTED, timeout=timeout)
     page.wait_for_selector(IDLE, timeout=timeout)
     page.wait_for_selector('[data-testid="stSkeleton"]', state="detached", timeout=timeout)
-    assert page.locator('[data-testid="stException"]').count() == 0, (
-        page.locator('[data-testid="stException"]').first.inner_text()
-    )
+    assert page.locator('[data-testid="stException"]').count() == 0, page.locator(
+        '[data-testid="stException"]'
+    ).first.inner_text()

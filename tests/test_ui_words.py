@@ -1,11 +1,13 @@
 """What people type and read: numbers, sentences, scripts."""
 
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from rnn_core.settings import AdditionSettings
-from ui import charts, downloads, equations, inputs, words
+from ui import charts, downloads, equations, inputs, palette, words
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,9 @@ def test_the_script_repeats_every_change_on_the_way():
         history = charts.pd.DataFrame({"step": []})
 
     code = script.replace("from rnn_core.training import AdditionRun, AdditionSettings", "")
-    exec(compile(code, "script", "exec"), {"AdditionRun": Run, "AdditionSettings": AdditionSettings})
+    exec(
+        compile(code, "script", "exec"), {"AdditionRun": Run, "AdditionSettings": AdditionSettings}
+    )
     assert calls == [(120, first), (80, second), (100, third)]
 
 
@@ -79,7 +83,11 @@ def test_thin_keeps_first_and_last():
 
 
 def test_specifications_hold_nothing_that_changes():
-    for build in (lambda: charts.loss_spec(True), charts.width_spec, lambda: charts.strip_spec(True)):
+    for build in (
+        lambda: charts.loss_spec(True),
+        charts.width_spec,
+        lambda: charts.strip_spec(True),
+    ):
         assert build() is build() and "datasets" not in build()
 
 
@@ -101,4 +109,34 @@ def test_a_strip_stands_as_written_and_marks_the_network_only():
     assert list(network.digit) == [1, 0, 1, 1]
     assert list(rows.row[rows.wrong]) == ["network"] and list(rows.bit[rows.wrong]) == [1]
     long = charts.pd.concat([bits] * 20, ignore_index=True).assign(bit=range(80))
-    assert list(charts.strip_rows(long).row.unique()) == ["from bit 64", "from bit 32", "from bit 0"]
+    assert list(charts.strip_rows(long).row.unique()) == [
+        "from bit 64",
+        "from bit 32",
+        "from bit 0",
+    ]
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of '#rrggbb' (WCAG 2.1)."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    r, g, b = (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+def contrast(one: str, other: str) -> float:
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_colours_keep_their_contrast_in_both_themes():
+    root = Path(__file__).resolve().parent.parent
+    theme = tomllib.loads((root / ".streamlit" / "config.toml").read_text())["theme"]
+    marks = ("TRAIN", "VALIDATION", "PAST", "RIGHT", "WRONG", "MARKER", "BIT_1")
+    for name in ("light", "dark"):
+        background = theme[name]["backgroundColor"]
+        assert contrast(theme[name]["textColor"], background) >= 7
+        assert contrast(theme[name]["primaryColor"], "#ffffff") >= 4
+        for mark in marks:
+            assert contrast(getattr(palette, mark), background) >= 3, (mark, name)
+    assert contrast(palette.ON_BIT_1, palette.BIT_1) >= 4.5
+    assert contrast(palette.WRONG, palette.WRONG_CELL) >= 4

@@ -52,9 +52,7 @@ def thin(history: pd.DataFrame, points: int = POINTS) -> pd.DataFrame:
     return kept
 
 
-def loss_rows(
-    history: pd.DataFrame | None, past: list[tuple[int, pd.DataFrame]]
-) -> pd.DataFrame:
+def loss_rows(history: pd.DataFrame | None, past: list[tuple[int, pd.DataFrame]]) -> pd.DataFrame:
     """Rows (run, curve, step, loss): train and validation now, validation of earlier runs."""
     if history is None:
         history = pd.DataFrame(columns=["step", "train_loss", "validation_loss"], dtype=float)
@@ -75,8 +73,12 @@ def loss_rows(
 @cache
 def loss_spec(log: bool) -> dict:
     """Loss over steps. Hover finds the nearest step and reads both curves there."""
-    x = alt.X("step:Q", title="step", scale=alt.Scale(nice=False, zero=True), axis=alt.Axis(
-        tickCount=6, format=",d", grid=False))
+    x = alt.X(
+        "step:Q",
+        title="step",
+        scale=alt.Scale(nice=False, zero=True),
+        axis=alt.Axis(tickCount=6, format=",d", grid=False),
+    )
     scale = alt.Scale(type="log", nice=False) if log else alt.Scale(zero=True, nice=True)
     axis = alt.Axis(tickCount=5, format=".0e" if log else "~g", gridOpacity=0.6)
     y = alt.Y("loss:Q", title="loss", scale=scale, axis=axis)
@@ -84,21 +86,29 @@ def loss_spec(log: bool) -> dict:
     if log:  # a loss that underflowed to 0 has no place on this axis
         rows = rows.transform_filter("datum.loss > 0")
     now = rows.transform_filter("datum.curve == 'train' || datum.curve == 'validation'")
-    blank = (
-        rows.transform_filter("datum.curve == 'none'").mark_point(opacity=0).encode(x, y)
-    )
+    blank = rows.transform_filter("datum.curve == 'none'").mark_point(opacity=0).encode(x, y)
     earlier = (
         rows.transform_filter("datum.curve == 'earlier'")
-        .mark_line(strokeWidth=1.2, opacity=0.55, color=palette.PAST, clip=True)
-        .encode(x, y, detail="run:N", tooltip=["run:N", alt.Tooltip("step:Q", format=",d"), alt.Tooltip(
-            "loss:Q", format=".4~g")])
+        .mark_line(strokeWidth=1.2, opacity=0.7, color=palette.PAST, clip=True)
+        .encode(
+            x,
+            y,
+            detail="run:N",
+            tooltip=[
+                "run:N",
+                alt.Tooltip("step:Q", format=",d"),
+                alt.Tooltip("loss:Q", format=".4~g"),
+            ],
+        )
     )
     curves = now.mark_line(strokeWidth=2, clip=True, strokeJoin="round").encode(
         x,
         y,
         color=alt.Color(
             "curve:N",
-            scale=alt.Scale(domain=["train", "validation"], range=[palette.TRAIN, palette.VALIDATION]),
+            scale=alt.Scale(
+                domain=["train", "validation"], range=[palette.TRAIN, palette.VALIDATION]
+            ),
             legend=alt.Legend(orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3),
         ),
         strokeDash=alt.StrokeDash(
@@ -185,7 +195,9 @@ def strip_rows(bits: pd.DataFrame) -> pd.DataFrame:
         return long.assign(wrong=long["wrong"] & (long["row"] == "network"))
     lowest = rows["bit"] // LINE * LINE
     return rows.assign(
-        row=lowest.map(lambda bit: f"from bit {bit:,}"), place=-(rows["bit"] % LINE), digit=rows["network"]
+        row=lowest.map(lambda bit: f"from bit {bit:,}"),
+        place=-(rows["bit"] % LINE),
+        digit=rows["network"],
     )
 
 

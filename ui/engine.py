@@ -12,8 +12,9 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Iterator
+from typing import Any
 
 from rnn_core.settings import AdditionSettings
 
@@ -141,7 +142,7 @@ def _tame_streamlit() -> None:
 
     After each run, a fragment's poll included, Streamlit 1.67 calls ``gc.collect(2)``, which walks
     all of TensorFlow's objects (155 ms), and ``keras.backend.clear_session()``, which drops
-    TensorFlow's compiled kernels: ten visitors training would each undo the others' caches. The objects
+    TensorFlow's compiled kernels: ten visitors would each undo the others' caches. The objects
     that the import made live as long as the process, so the collector need not look at them
     again; and this process holds no Keras model that a session could clear.
     """

@@ -41,8 +41,6 @@ def latex(unit: str) -> str:
     """The unit's equations, one under the other, aligned at their first sign."""
     lines = []
     for equation in EQUATIONS[unit]:
-        sign = min(
-            (equation.index(s), s) for s in ("=", r"\leftarrow") if s in equation
-        )[1]
+        sign = min((equation.index(s), s) for s in ("=", r"\leftarrow") if s in equation)[1]
         lines.append(equation.replace(sign, "&" + sign, 1))
     return r"\footnotesize\begin{aligned}" + r"\\[2pt]".join(lines) + r"\end{aligned}"

@@ -6,10 +6,10 @@ chart specification serves both. Right and wrong also differ in shape.
 
 TRAIN = "#3a80c9"
 VALIDATION = "#d2691e"
-PAST = "#9aa0a8"  # earlier runs of this visit
+PAST = "#868c96"  # earlier runs of this visit
 RIGHT = "#2f8f6b"
 WRONG = "#c22f44"
-MARKER = "#858b95"  # rules and annotations
+MARKER = "#767c86"  # rules and annotations
 
 BIT_1, ON_BIT_1 = "#566a8c", "#ffffff"  # a cell that holds a 1, and the digit on it
 BIT_EDGE = "#a5a9b0"  # a cell that holds a 0 is an empty frame

@@ -136,5 +136,3 @@ def take_preset() -> None:
     if preset is not None:
         for name in PRESET_FIELDS:
             st.session_state[name] = getattr(preset, name)
-
-

@@ -103,7 +103,8 @@ def describe(settings: AdditionSettings) -> str:
 def sum_sentence(result: Sum, table: pd.DataFrame, step: int) -> str:
     """The network's sum against the true one."""
     if result.right:
-        return f"**{short(result.a)} + {short(result.b)} = {short(result.total)}** is right, at step {step:,}."
+        equation = f"{short(result.a)} + {short(result.b)} = {short(result.total)}"
+        return f"**{equation}** is right, at step {step:,}."
     return (
         f"At step {step:,} the network says **{short(result.total)}**;"
         f" {short(result.a)} + {short(result.b)} is **{short(result.truth)}**."
