@@ -8,7 +8,9 @@ however its steps are cut into chunks.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
 import threading
 import time
 from typing import NamedTuple
@@ -24,6 +26,12 @@ from rnn_core.optimizers import Moments, adam
 from rnn_core.programs import compiled, programs
 from rnn_core.settings import AdditionSettings
 
+if not os.environ.get("TF_NUM_INTRAOP_THREADS"):
+    # A step's operations are too small to share out: handing them to other threads doubles its
+    # time, and runs of several visitors fill the cores anyway.
+    with contextlib.suppress(RuntimeError):  # TensorFlow is at work already and keeps its threads
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+
 MEASURES = ("train_loss", "validation_loss", "bit_accuracy", "exact_accuracy")
 
 #: The most steps one call of a program can take; the rows of its table of measures.
@@ -37,7 +45,7 @@ LIVE = ("learning_rate", "noise")
 
 #: A run keeps at most this many snapshots; past it, every other one goes.
 SNAPSHOTS = 64
-SNAPSHOT_EVERY = 4
+SNAPSHOT_EVERY = 8
 
 
 def initial_model(settings: AdditionSettings) -> Adder:
