@@ -6,6 +6,7 @@ columns can't come apart, the chart fills any width, and one hover serves all pa
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
 from typing import NamedTuple, Sequence
 
 import altair as alt
@@ -44,8 +45,8 @@ TRANSPLANT_ROWS = (
     ("wanted", "flipped carry"),
 )
 SUM_ROW, TITLE_ROW, GAP = 21, 22, 8
-#: Pixels that all heatmaps share, and the least and most for one unit's row.
-HEAT, LEAST, MOST = 520, 3, 18
+#: Pixels for each heatmap, at least for two of them; the least and most for one unit's row.
+HEAT, LEAST, MOST = 130, 3, 18
 #: A bit's column is at most this wide; under the lesser one the chart scrolls sideways.
 WIDEST, NARROWEST = 96, 12
 LABELS = 74
@@ -140,13 +141,13 @@ def lay_out(
     *,
     heat: float = HEAT,
 ) -> Layout:
-    """The sum above its heatmaps, which share ``heat`` pixels.
+    """The sum above its heatmaps, each of about ``heat`` pixels.
 
     ``gates`` names the signals from 0 to 1, ``labels`` the units.
     """
     names = list(dict.fromkeys(signals["signal"]))
     units = len(labels)
-    row = max(LEAST, min(MOST, heat / max(1, len(names) * units)))
+    row = max(LEAST, min(MOST, heat * max(len(names), 2) / max(1, len(names) * units)))
     frames, titles = [sum_cells(bits, ink)], []
     marks = _sum_marks(SUM_ROWS)
     size = max(8, min(11, row))
@@ -218,13 +219,14 @@ def picked_rows(layout: Layout, bit: int, unit: int) -> pd.DataFrame:
     return cells[(cells["bit"] == bit) & (cells["unit"] == unit)][["bit", "y0", "y1"]]
 
 
-def sum_spec(layout: Layout, bits: int, *, written: bool, hover: bool = True) -> dict:
+@lru_cache(maxsize=256)
+def sum_spec(height: float, bits: int, *, written: bool, hover: bool = True) -> dict:
     """The specification of the big chart, without its rows.
 
-    Datasets: cells, titles, picked. Selections: ``hover`` stays in the browser, ``pick`` goes to
+    ``height`` is the layout's. Datasets: cells, titles, labels, picked. Selections: ``hover`` stays in the browser, ``pick`` goes to
     the server.
     """
-    spec_height = round(layout.height)
+    spec_height = round(height)
     x = alt.X(
         "bit:O",
         sort="descending" if written else "ascending",
@@ -269,9 +271,9 @@ def sum_spec(layout: Layout, bits: int, *, written: bool, hover: bool = True) ->
         middle="(datum.y0 + datum.y1) / 2"
     )
     layers += [
-        wrong.mark_rect(filled=False, strokeWidth=2, stroke=palette.WRONG).encode(
-            x, alt.Y("y0:Q"), alt.Y2("y1:Q")
-        ),
+        wrong.mark_rect(
+            fill=palette.WRONG_CELL, fillOpacity=1, strokeWidth=2, stroke=palette.WRONG
+        ).encode(x, alt.Y("y0:Q"), alt.Y2("y1:Q")),
         wrong.mark_point(
             shape=palette.CROSS, size=60, strokeWidth=2.5, color=palette.WRONG, opacity=1
         ).encode(x, alt.Y("middle:Q")),
@@ -287,13 +289,12 @@ def sum_spec(layout: Layout, bits: int, *, written: bool, hover: bool = True) ->
             color=INK,
         )
     )
-    if len(layout.titles):
-        titles = alt.Chart(alt.NamedData("titles"))
-        layers.append(
-            titles.mark_text(align="left", baseline="middle", fontSize=12).encode(
-                x=alt.value(0), y=alt.Y("ty:Q"), text="text:N", color=INK
-            )
+    titles = alt.Chart(alt.NamedData("titles"))
+    layers.append(
+        titles.mark_text(align="left", baseline="middle", fontSize=12).encode(
+            x=alt.value(0), y=alt.Y("ty:Q"), text="text:N", color=INK
         )
+    )
     if hover:
         layers += [
             cells.transform_filter("datum.unit == -1")
@@ -331,6 +332,7 @@ def widths(bits: int) -> tuple[int, int]:
     return LABELS + NARROWEST * bits, LABELS + WIDEST * bits
 
 
+@cache
 def lens_spec(signals: int) -> dict:
     """AUC of every unit, a row for each signal; shuffled labels as crosses. Dataset: lens."""
     lens = alt.Chart(alt.NamedData("lens"))
@@ -367,6 +369,7 @@ def lens_rows(lens: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     return rows.sort_values(["place", "unit"]).drop(columns="place")
 
 
+@cache
 def clamp_spec() -> dict:
     """Exact-sum accuracy before and after, by width: a dumbbell a width. Dataset: clamp."""
     rows = alt.Chart(alt.NamedData("clamp"))
@@ -407,6 +410,7 @@ def clamp_spec() -> dict:
     return _spec(alt.layer(line, dots).properties(height=210))
 
 
+@cache
 def space_spec() -> dict:
     """States in two principal components, and the path of one sum. Datasets: points, path."""
     scale = alt.Scale(domain=[0, 1], range=list(palette.CARRY))
@@ -457,6 +461,7 @@ def appearance_rows(table: pd.DataFrame) -> pd.DataFrame:
     return table.rename(columns=CURVES).melt("step", list(CURVES.values()), "curve", "value")
 
 
+@cache
 def appearance_spec() -> dict:
     """Three measures over training steps, and where the page stands. Datasets: curves, now."""
     rows = alt.Chart(alt.NamedData("curves"))

@@ -171,13 +171,13 @@ def clamp(reading: Reading, lens: pd.DataFrame, written: bool) -> None:
             [s for s in shown if analysis.is_gate(s)],
             labels,
             gates.ink(),
-            heat=260,
+            heat=130,
         )
         with gates.scroller("held", len(again_table)):
             st.vega_lite_chart(
                 spec={
                     **gate_charts.sum_spec(
-                        layout, len(again_table), written=written, hover=False
+                        layout.height, len(again_table), written=written, hover=False
                     ),
                     "datasets": layout.datasets,
                 },
@@ -222,7 +222,7 @@ def transplant(reading: Reading, written: bool) -> None:
     with gates.scroller("moved", len(table)):
         st.vega_lite_chart(
             spec={
-                **gate_charts.sum_spec(layout, len(table), written=written, hover=False),
+                **gate_charts.sum_spec(layout.height, len(table), written=written, hover=False),
                 "datasets": layout.datasets,
             },
             key="moved_chart",

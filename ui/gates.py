@@ -161,7 +161,7 @@ def _chart(reading, table, order, bit: int, unit: int, written: bool) -> None:
     with scroller("sum", len(table)):
         st.vega_lite_chart(
             spec={
-                **gate_charts.sum_spec(layout, len(table), written=written),
+                **gate_charts.sum_spec(layout.height, len(table), written=written),
                 "datasets": {
                     **layout.datasets,
                     "picked": gate_charts.picked_rows(layout, bit, unit),
