@@ -257,7 +257,7 @@ def sum_spec(height: float, bits: int, *, written: bool, hover: bool = True) -> 
     )
     pick = alt.selection_point("pick", fields=["bit", "unit"], on="click", clear=False, empty=False)
     color = alt.Color("shade:Q", scale=SHADES, legend=None)
-    rects = cells.mark_rect(cornerRadius=1).encode(x, y, alt.Y2("y1:Q"), color)
+    rects = cells.mark_rect(cornerRadius=1, tooltip=None).encode(x, y, alt.Y2("y1:Q"), color)
     layers = [rects.add_params(hovered, pick) if hover else rects]
     if bits <= 24:
         small = 9 if bits > 16 else 11
@@ -518,7 +518,8 @@ def machine_dot(
         "digraph machine {",
         'rankdir=LR; bgcolor="transparent"; nodesep=0.5; ranksep=1.1;',
         f'label="{title}"; labelloc=t; fontname="sans-serif"; fontsize=13; fontcolor="{ink}";',
-        f'node [shape=circle, color="{ink}", fontcolor="{ink}", fontname="sans-serif", penwidth=1.5];',
+        f'node [shape=circle, color="{ink}", fontcolor="{ink}", fontname="sans-serif", penwidth=1.5,'
+        ' fixedsize=true, width=0.95];',
         f'edge [color="{ink}", fontcolor="{ink}", fontname="monospace", fontsize=11];',
     ]
     for state in sorted(set(transitions["state"])):
