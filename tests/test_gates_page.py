@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from rnn_core import analysis, checkpoint
 from rnn_core.addition import Adder
 from rnn_core.settings import AdditionSettings
-from ui import engine, gate_charts, gate_data, gates
+from ui import engine, gate_charts, gate_data, gate_equations, gate_test_charts
 from ui.session import Visit
 
 TESTS = ["lens", "clamp", "transplant", "automaton", "space", "appearance"]
@@ -97,7 +97,7 @@ def test_the_equations_show_the_traces_numbers(page):
     reading = analysis.read(model, 211, 69)
     shown = table_of(app)
     for name in ("z", "r", "h_tilde", "h"):
-        assert f"<b>{gates.number(float(reading.signals[name][0, 3, 6]))}</b>" in shown
+        assert f"<b>{gate_equations.number(float(reading.signals[name][0, 3, 6]))}</b>" in shown
     assert "σ(x W_z + h U_z + b_z)" in shown
     assert app.selectbox(key="neuron").value == 6
 
@@ -302,5 +302,5 @@ def test_memo_computes_once_and_keeps_networks_apart():
 
 
 def test_the_machine_is_drawn_with_all_its_arrows():
-    dot = gate_charts.machine_dot(analysis.full_adder(), "adder")
+    dot = gate_test_charts.machine_dot(analysis.full_adder(), "adder")
     assert dot.count("->") == 4 and "1 1 / 0" in dot and "0 0 / 1" in dot

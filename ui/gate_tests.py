@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui import gate_charts, gate_words, gates
+from ui import gate_charts, gate_test_charts, gate_words, gates
 from ui.gate_data import Source, ask
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def carry_lens(reading: Reading, lens: pd.DataFrame) -> None:
     with left:
         st.vega_lite_chart(
             spec={
-                **gate_charts.lens_spec(len(reading.signals)),
-                "datasets": {"lens": gate_charts.lens_rows(lens, list(reading.signals))},
+                **gate_test_charts.lens_spec(len(reading.signals)),
+                "datasets": {"lens": gate_test_charts.lens_rows(lens, list(reading.signals))},
             },
             key="lens_chart",
             alt="How well each unit of each signal tells the carry, as AUC, beside shuffled labels",
@@ -154,7 +154,7 @@ def clamp(reading: Reading, lens: pd.DataFrame, written: bool) -> None:
     left, right = st.columns([2, 3], gap="medium")
     with left:
         st.vega_lite_chart(
-            spec={**gate_charts.clamp_spec(), "datasets": {"clamp": table}},
+            spec={**gate_test_charts.clamp_spec(), "datasets": {"clamp": table}},
             key="clamp_chart",
             alt="Share of sums wholly right before and after the clamp, by width",
         )
@@ -242,7 +242,7 @@ def automaton(model) -> None:
     with left:
         if found.states <= DRAWN:
             st.graphviz_chart(
-                gate_charts.machine_dot(found.transitions, "inside the network"),
+                gate_test_charts.machine_dot(found.transitions, "inside the network"),
                 width=430,
                 alt="The machine found in the network: its states and transitions",
             )
@@ -250,7 +250,7 @@ def automaton(model) -> None:
             st.markdown(f"A machine of {found.states} states: its table is below.")
     with right:
         st.graphviz_chart(
-            gate_charts.machine_dot(
+            gate_test_charts.machine_dot(
                 analysis.full_adder(), "the true full adder", ["no carry", "carry"]
             ),
             width=430,
@@ -276,7 +276,7 @@ def space(reading: Reading) -> None:
     with left:
         st.vega_lite_chart(
             spec={
-                **gate_charts.space_spec(),
+                **gate_test_charts.space_spec(),
                 "datasets": {"points": cloud.points, "path": path},
             },
             key="space_chart",
@@ -307,9 +307,9 @@ def appearance(shown: Source, step: int) -> None:
     st.subheader(gate_words.appearance(**first, tells=analysis.TELLS), anchor=False)
     st.vega_lite_chart(
         spec={
-            **gate_charts.appearance_spec(),
+            **gate_test_charts.appearance_spec(),
             "datasets": {
-                "curves": gate_charts.appearance_rows(table),
+                "curves": gate_test_charts.appearance_rows(table),
                 "now": pd.DataFrame({"step": [step]}),
             },
         },
