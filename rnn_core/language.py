@@ -159,20 +159,23 @@ def bits_per_char(
 
 def surprisals(model: CharLM, line: str) -> tuple[np.ndarray, Trace]:
     """Bits of each character of ``line`` and of its end, and the trace of every layer."""
-    ids = tf.constant([np.append(text.encode(line), END).astype(np.int32)])
-    logits, trace = _call_program()(model, ids)
-    bits = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=ids, logits=logits)[0]
-    return bits.numpy() / np.log(2), trace
+    ids = np.append(text.encode(line), END).astype(np.int32)
+    count = len(ids)
+    # Padded to few widths: the program is compiled for each, and for each model's shape.
+    ids = np.pad(ids, (0, -count % 64))[None]
+    bits, trace = _trace_program()(model, tf.constant(ids), tf.constant([count]))
+    h, gates = tf.nest.map_structure(lambda t: t[:, :count], (trace.h, trace.gates))
+    return bits[0, :count].numpy(), Trace(h, trace.state, gates)
 
 
 @functools.cache
-def _call_program():
-    # One program for all lengths: the width is unknown when traced.
-    return tf.function(
-        lambda model, ids: model(ids),
-        reduce_retracing=True,
-        autograph=False,
-    )
+def _trace_program():
+    def run(model, ids, lengths):
+        logits, trace = model(ids, lengths=lengths)
+        nats = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=ids, logits=logits)
+        return nats / float(np.log(2)), trace
+
+    return tf.function(run, autograph=False)
 
 
 def parameters(model: Any) -> int:

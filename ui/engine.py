@@ -73,14 +73,15 @@ def compute_slot() -> Iterator[None]:
 def compiled(settings: Any) -> bool:
     """Whether ``settings`` can train at once; if not, compile its programs in a thread.
 
-    A program serves every visitor with the same shapes. Raises RuntimeError when compiling failed.
+    A program serves every visitor with the same shapes. One that something else compiled is still
+    warmed for measuring. Raises RuntimeError when compiling failed.
     """
     if not wait(0):
         return False
     from rnn_core import training
 
-    key = training.program_key(settings)
-    if training.is_compiled(settings):
+    key, done = training.program_key(settings), training.is_compiled(settings)
+    if done and key in _warm:
         return True
     with _lock:
         if key in _errors:
@@ -91,7 +92,7 @@ def compiled(settings: Any) -> bool:
             threading.Thread(
                 target=_compile, args=(key, settings), name="engine-compile", daemon=True
             ).start()
-    return False
+    return done
 
 
 def warm(settings: Any) -> bool:
