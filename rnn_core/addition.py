@@ -90,14 +90,11 @@ def sums_of(x) -> Sums:
     return Sums(x, tf.abs(half - carry), carry)
 
 
-def draw(seed, count: int, bits: int, *, alg: str = "auto_select") -> Sums:
-    """``count`` random sums of ``bits`` bits; ``seed`` is two integers, tensors or not.
-
-    ``alg`` is the generator, as in `tf.random.stateless_uniform`.
-    """
+def draw(seed, count: int, bits: int) -> Sums:
+    """``count`` random sums of ``bits`` bits; ``seed`` is two integers, tensors or not."""
     if bits < 2:
         raise ValueError(f"bits must be at least 2, got {bits}")
-    low = tf.random.stateless_uniform([count, bits - 1, 2], seed, 0, 2, tf.int32, alg)
+    low = tf.random.stateless_uniform([count, bits - 1, 2], seed, 0, 2, tf.int32)
     return sums_of(tf.pad(tf.cast(low, tf.float32), [[0, 0], [0, 1], [0, 0]]))
 
 

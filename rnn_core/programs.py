@@ -66,5 +66,6 @@ def signature(tree: Any) -> str:
     return repr(tf.nest.map_structure(lambda t: tuple(t.shape), tree))
 
 
-#: The programs of this process.
-programs = Programs(limit=32)
+#: The programs of this process. One weighs 10 MB (a sum) to 25 MB (training), so that all of them
+#: together stay under half a gigabyte. What a dropped one leaves is used again by the next.
+programs = Programs(limit=24)

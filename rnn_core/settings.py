@@ -26,7 +26,7 @@ class AdditionSettings:
     learning_rate  of Adam
     loss           "cross_entropy" on logits, in nats a bit, or "squared": the tutorial's
                    1/2 (y - bit)^2, summed over the bits, y linear in the hidden state
-    noise          standard deviation of Gaussian noise added to the hidden state after every step
+    noise          standard deviation of Gaussian noise added to the state after every step
                    of training; none when validating
     data           "fresh" batches at every step, or one "fixed" batch to train on and another to
                    validate with

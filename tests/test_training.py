@@ -9,19 +9,11 @@ import tensorflow as tf
 
 from rnn_core import training
 from rnn_core.addition import LinearReadout, from_bits
-from rnn_core.noise import normal
 from rnn_core.optimizers import adam
 from rnn_core.programs import programs
-from rnn_core.training import (
-    SNAPSHOTS,
-    AdditionRun,
-    AdditionSettings,
-    fixed_sums,
-    initial_model,
-    is_compiled,
-    loss_of,
-    warm_up,
-)
+from rnn_core.rng import integers, normal
+from rnn_core.steps import batch_of, fixed_batches, initial_model, loss_of
+from rnn_core.training import SNAPSHOTS, AdditionRun, AdditionSettings, is_compiled, warm_up
 
 #: Small and soon compiled; most tests share its one program.
 SMALL = AdditionSettings(units=4, bits=4, batch_size=20)
@@ -165,6 +157,20 @@ def test_noise_is_normal_and_independent():
     assert abs((values[0] * draw(tf.constant([4, 0])).numpy()).mean()) < 4 / np.sqrt(n / 4)
 
 
+def test_batches_are_uniform_and_their_sums_true():
+    draw = tf.function(lambda seed: integers([5000, 2], seed, 4), jit_compile=True)
+    numbers = draw(tf.constant([1, 2])).numpy()
+    counts = np.unique(numbers[:, 0] * 16 + numbers[:, 1], return_counts=True)[1]
+    assert len(counts) == 256
+    expected = 5000 / 256
+    chi_square = ((counts - expected) ** 2 / expected).sum()
+    assert abs(chi_square - 255) < 4 * np.sqrt(2 * 255)
+    assert (numbers != draw(tf.constant([1, 3])).numpy()).mean() > 0.9
+    batch = batch_of(numbers, 5)
+    for (a, b), x, y in zip(numbers[:50], batch.x.numpy(), batch.y.numpy()):
+        assert (from_bits(x[:, 0]), from_bits(x[:, 1]), from_bits(y)) == (a, b, a + b)
+
+
 def test_learning_rate_and_noise_may_change_on_the_way():
     run = AdditionRun(SMALL)
     run.advance(5)
@@ -239,11 +245,11 @@ def test_the_tutorials_recipe():
     drawn = np.concatenate([w.numpy().ravel() for w in tf.nest.flatten(model)])
     assert np.abs(drawn).max() <= 0.02
     assert abs(drawn.std() - 0.0088) < 0.0005  # what cutting at two sd leaves of 0.01
-    for sums in fixed_sums(settings):
+    for sums in fixed_batches(settings):
         assert sums.x.shape == (100, 5, 2)
         numbers = [[from_bits(x[:, k]) for x in sums.x.numpy()] for k in (0, 1)]
         assert np.min(numbers) == 0 and np.max(numbers) == 14
-    train, validation = fixed_sums(settings)
+    train, validation = fixed_batches(settings)
     assert np.abs(train.x - validation.x).max() == 1
 
 
