@@ -6,18 +6,19 @@ it and one mechanism serves gradients, optimizer moments, snapshots and files. E
     init(input_size, units, *, seed)   a cell with Glorot-uniform W, orthogonal U
     zero_state(batch)                  the state before the first step
     project(x)                         x @ W + b, for any number of steps at once
-    recur(p, state)                    one step from a projected input: (h, state, gates)
-    step(x, state)                     recur(project(x), state)
+    recurrence()                       the rest of a step: a function (p, state) -> (h, state, gates)
+    step(x, state)                     recurrence()(project(x), state)
 
 ``step`` is the equation. It stands in two halves because the first does not depend on the
 state: `unroll` makes it one large product for all steps (Appleyard et al. 2016, arXiv
-1604.01946). Shapes: x [B, D], h [B, H]; everything is float32. Matrix products run in the
+1604.01946). The second is a function made once for all steps, with the blocks of U cut out
+before the loop and not in it. Shapes: x [B, D], h [B, H]; everything is float32. Matrix products run in the
 weights' own precision, so a cell cast to bfloat16 trains with bfloat16 products and float32 state.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -38,18 +39,6 @@ def check_blocks(cell, blocks: int) -> None:
         raise ValueError(f"W must have shape [D, {U[1]}] beside U {U}, got {list(cell.W.shape)}")
     if list(cell.b.shape) != [U[1]]:
         raise ValueError(f"b must have shape [{U[1]}] beside U {U}, got {list(cell.b.shape)}")
-
-
-def check_rows(name: str, cell, rows: int) -> None:
-    if inputs(cell) != rows:
-        raise ValueError(f"{name} must have {rows} rows, got {inputs(cell)}")
-
-
-def inputs(cell) -> int:
-    """The size D of the input that a cell of any kind reads."""
-    while not hasattr(cell, "W"):
-        cell = cell[0][0] if hasattr(cell, "cells") else cell[0]
-    return cell.W.shape[0]
 
 
 def glorot(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
@@ -97,6 +86,10 @@ class SimpleRNN(NamedTuple):
         check_blocks(self, 1)
 
     @property
+    def inputs(self) -> int:
+        return self.W.shape[0]
+
+    @property
     def units(self) -> int:
         return self.U.shape[0]
 
@@ -106,12 +99,15 @@ class SimpleRNN(NamedTuple):
     def project(self, x):
         return matmul(x, self.W) + self.b
 
-    def recur(self, p, h):
-        h = tf.tanh(p + matmul(h, self.U))
-        return h, h, RNNGates()
+    def recurrence(self):
+        def recur(p, h):
+            h = tf.tanh(p + matmul(h, self.U))
+            return h, h, RNNGates()
 
-    def step(self, x, h):
-        return self.recur(self.project(x), h)
+        return recur
+
+    def step(self, x, state):
+        return self.recurrence()(self.project(x), state)
 
 
 class GRUGates(NamedTuple):
@@ -144,26 +140,21 @@ class GRU(NamedTuple):
     def check(self) -> None:
         check_blocks(self, 3)
 
-    @property
-    def units(self) -> int:
-        return self.U.shape[0]
+    inputs, units, zero_state = SimpleRNN.inputs, SimpleRNN.units, SimpleRNN.zero_state
+    project, step = SimpleRNN.project, SimpleRNN.step
 
-    def zero_state(self, batch) -> tf.Tensor:
-        return tf.zeros([batch, self.units])
-
-    def project(self, x):
-        return matmul(x, self.W) + self.b
-
-    def recur(self, p, h):
+    def recurrence(self):
         H = self.units
-        zr = tf.sigmoid(p[..., : 2 * H] + matmul(h, self.U[:, : 2 * H]))
-        z, r = zr[..., :H], zr[..., H:]
-        h_tilde = tf.tanh(p[..., 2 * H :] + matmul(r * h, self.U[:, 2 * H :]))
-        h = (1 - z) * h + z * h_tilde
-        return h, h, GRUGates(z, r, h_tilde)
+        U_zr, U_h = self.U[:, : 2 * H], self.U[:, 2 * H :]
 
-    def step(self, x, h):
-        return self.recur(self.project(x), h)
+        def recur(p, h):
+            zr = tf.sigmoid(p[..., : 2 * H] + matmul(h, U_zr))
+            z, r = zr[..., :H], zr[..., H:]
+            h_tilde = tf.tanh(p[..., 2 * H :] + matmul(r * h, U_h))
+            h = (1 - z) * h + z * h_tilde
+            return h, h, GRUGates(z, r, h_tilde)
+
+        return recur
 
 
 class GRUNoResetGates(NamedTuple):
@@ -191,24 +182,17 @@ class GRUNoReset(NamedTuple):
     def check(self) -> None:
         check_blocks(self, 2)
 
-    @property
-    def units(self) -> int:
-        return self.U.shape[0]
+    inputs, units, zero_state = SimpleRNN.inputs, SimpleRNN.units, SimpleRNN.zero_state
+    project, step = SimpleRNN.project, SimpleRNN.step
 
-    def zero_state(self, batch) -> tf.Tensor:
-        return tf.zeros([batch, self.units])
+    def recurrence(self):
+        def recur(p, h):
+            a_z, a_h = tf.split(p + matmul(h, self.U), 2, axis=-1)
+            z, h_tilde = tf.sigmoid(a_z), tf.tanh(a_h)
+            h = (1 - z) * h + z * h_tilde
+            return h, h, GRUNoResetGates(z, h_tilde)
 
-    def project(self, x):
-        return matmul(x, self.W) + self.b
-
-    def recur(self, p, h):
-        a_z, a_h = tf.split(p + matmul(h, self.U), 2, axis=-1)
-        z, h_tilde = tf.sigmoid(a_z), tf.tanh(a_h)
-        h = (1 - z) * h + z * h_tilde
-        return h, h, GRUNoResetGates(z, h_tilde)
-
-    def step(self, x, h):
-        return self.recur(self.project(x), h)
+        return recur
 
 
 class LSTMState(NamedTuple):
@@ -248,138 +232,24 @@ class LSTM(NamedTuple):
     def check(self) -> None:
         check_blocks(self, 4)
 
-    @property
-    def units(self) -> int:
-        return self.U.shape[0]
+    inputs, units = SimpleRNN.inputs, SimpleRNN.units
+    project, step = SimpleRNN.project, SimpleRNN.step
 
     def zero_state(self, batch) -> LSTMState:
         zeros = tf.zeros([batch, self.units])
         return LSTMState(zeros, zeros)
 
-    def project(self, x):
-        return matmul(x, self.W) + self.b
+    def recurrence(self):
+        def recur(p, state):
+            h, c = state
+            a_i, a_f, a_c, a_o = tf.split(p + matmul(h, self.U), 4, axis=-1)
+            i, f, o = tf.sigmoid(a_i), tf.sigmoid(a_f), tf.sigmoid(a_o)
+            c_tilde = tf.tanh(a_c)
+            c = f * c + i * c_tilde
+            h = o * tf.tanh(c)
+            return h, LSTMState(h, c), LSTMGates(i, f, c_tilde, o, c)
 
-    def recur(self, p, state):
-        h, c = state
-        a_i, a_f, a_c, a_o = tf.split(p + matmul(h, self.U), 4, axis=-1)
-        i, f, o = tf.sigmoid(a_i), tf.sigmoid(a_f), tf.sigmoid(a_o)
-        c_tilde = tf.tanh(a_c)
-        c = f * c + i * c_tilde
-        h = o * tf.tanh(c)
-        return h, LSTMState(h, c), LSTMGates(i, f, c_tilde, o, c)
-
-    def step(self, x, state):
-        return self.recur(self.project(x), state)
-
-
-class Stack(NamedTuple):
-    """Cells on top of each other, of any kinds and depth; itself a cell."""
-
-    cells: tuple
-
-    @classmethod
-    def init(cls, kinds, input_size: int, units: int, *, seed: int) -> Stack:
-        """One cell of ``units`` units for each class in ``kinds``, each with a seed of its own."""
-        seeds = np.random.SeedSequence(seed).generate_state(len(kinds))
-        sizes = [input_size] + [units] * (len(kinds) - 1)
-        return cls(tuple(k.init(d, units, seed=int(s)) for k, d, s in zip(kinds, sizes, seeds)))
-
-    def check(self) -> None:
-        for k in range(1, len(self.cells)):
-            check_rows(f"cells.{k}.W", self.cells[k], self.cells[k - 1].units)
-
-    @property
-    def units(self) -> int:
-        return self.cells[-1].units
-
-    def zero_state(self, batch) -> tuple:
-        return tuple(cell.zero_state(batch) for cell in self.cells)
-
-    def wire(self, x, layer):
-        """What feeds what, in one place for one step and for whole sequences.
-
-        ``layer(k, x) -> h`` runs layer k; each reads the layer beneath, the last is read out.
-        """
-        for k in range(len(self.cells)):
-            x = layer(k, x)
-        return x
-
-    def step(self, x, state):
-        states, gates = [], []
-
-        def layer(k, x):
-            h, s, g = self.cells[k].step(x, state[k])
-            states.append(s)
-            gates.append(g)
-            return h
-
-        h = self.wire(x, layer)
-        return h, tuple(states), tuple(gates)
-
-
-class SkipStack(NamedTuple):
-    """A stack with skip connections (Graves 2013, arXiv 1308.0850).
-
-    Every layer but the first reads [x, h of the layer beneath]; all layers are read out.
-    """
-
-    cells: tuple
-
-    @classmethod
-    def init(cls, kinds, input_size: int, units: int, *, seed: int) -> SkipStack:
-        seeds = np.random.SeedSequence(seed).generate_state(len(kinds))
-        sizes = [input_size] + [input_size + units] * (len(kinds) - 1)
-        return cls(tuple(k.init(d, units, seed=int(s)) for k, d, s in zip(kinds, sizes, seeds)))
-
-    def check(self) -> None:
-        for k in range(1, len(self.cells)):
-            rows = inputs(self) + self.cells[k - 1].units
-            check_rows(f"cells.{k}.W", self.cells[k], rows)
-
-    @property
-    def units(self) -> int:
-        return sum(cell.units for cell in self.cells)
-
-    def wire(self, x, layer):
-        h = [layer(0, x)]
-        for k in range(1, len(self.cells)):
-            h.append(layer(k, tf.concat([x, h[-1]], axis=-1)))
-        return tf.concat(h, axis=-1)
-
-    zero_state, step = Stack.zero_state, Stack.step
-
-
-class Bidirectional(NamedTuple):
-    """Two cells, one reading from each end (Schuster & Paliwal 1997); see `unroll`.
-
-    It has no `step`: at a step the backward half is not known yet.
-    """
-
-    forward: Any
-    backward: Any
-
-    def check(self) -> None:
-        check_rows("backward.W", self.backward, inputs(self.forward))
-
-    @property
-    def units(self) -> int:
-        return self.forward.units + self.backward.units
-
-    def zero_state(self, batch) -> tuple:
-        return self.forward.zero_state(batch), self.backward.zero_state(batch)
-
-
-class Backward(NamedTuple):
-    """A cell that reads from the end of a sequence; see `unroll`. Like `Bidirectional`, no `step`."""
-
-    cell: Any
-
-    @property
-    def units(self) -> int:
-        return self.cell.units
-
-    def zero_state(self, batch):
-        return self.cell.zero_state(batch)
+        return recur
 
 
 #: The cells by the names that settings, files and pages use.

@@ -18,7 +18,7 @@ import safetensors
 import safetensors.numpy
 import tensorflow as tf
 
-from rnn_core import cells
+from rnn_core import cells, stacks
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -30,10 +30,10 @@ TYPES: dict[str, type] = {
         cells.GRU,
         cells.GRUNoReset,
         cells.LSTM,
-        cells.Stack,
-        cells.SkipStack,
-        cells.Backward,
-        cells.Bidirectional,
+        stacks.Stack,
+        stacks.SkipStack,
+        stacks.Backward,
+        stacks.Bidirectional,
     )
 }
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from rnn_core.cells import GRU, LSTM, Bidirectional, SimpleRNN
+from rnn_core.cells import GRU, LSTM, SimpleRNN
+from rnn_core.stacks import Bidirectional
 
 LAYERS = {"SimpleRNN": SimpleRNN, "GRU": GRU, "LSTM": LSTM}
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from rnn_core.cells import SkipStack
 from rnn_core.language import CharLM, surprisals
+from rnn_core.stacks import SkipStack
 from rnn_core.text import VOCABULARY
 from rnn_core.writing import Written, name_of
 

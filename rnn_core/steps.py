@@ -11,10 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from rnn_core.addition import Adder, LinearReadout
-from rnn_core.cells import Backward, Bidirectional
 from rnn_core.optimizers import Moments, adam
 from rnn_core.rng import integers, normal
 from rnn_core.settings import AdditionSettings
+from rnn_core.stacks import Backward, Bidirectional
 
 MEASURES = ("train_loss", "validation_loss", "bit_accuracy", "exact_accuracy")
 
@@ -92,7 +92,9 @@ def initial_state(settings: AdditionSettings) -> State:
 def loss_of(model: Adder, logits, y):
     """The loss of logits [B, T] against bits y [B, T]; which one is in the type of the read-out."""
     if isinstance(model.readout, LinearReadout):
-        return 0.5 * tf.reduce_sum(tf.square(logits + 0.5 - y)) / tf.cast(tf.shape(y)[0], tf.float32)
+        return (
+            0.5 * tf.reduce_sum(tf.square(logits + 0.5 - y)) / tf.cast(tf.shape(y)[0], tf.float32)
+        )
     return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=logits))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from rnn_core.cells import Backward, Bidirectional, SkipStack, Stack
+from rnn_core.stacks import Backward, Bidirectional, SkipStack, Stack
 
 
 class Trace(NamedTuple):
@@ -115,16 +116,17 @@ def mean(trace: Trace, lengths: tf.Tensor | None = None) -> tf.Tensor:
 
 def _loop(cell, x, state, lengths, keep_gates, disturb) -> Trace:
     p = tf.transpose(cell.project(x), [1, 0, 2])  # [T, B, blocks * H]
+    recur = cell.recurrence()
     steps = tf.shape(p)[0]
     # Asked for its shapes alone, so that a sequence of no steps has an answer too.
-    h, _, gates = cell.recur(tf.zeros(tf.shape(p)[1:]), state)
+    h, _, gates = recur(tf.zeros(tf.shape(p)[1:]), state)
     kept = (h, gates) if keep_gates else (h,)
     arrays = tf.nest.map_structure(
         lambda t: tf.TensorArray(t.dtype, size=steps, element_shape=t.shape), kept
     )
 
     def body(t, state, arrays):
-        h, new, gates = cell.recur(p[t], state)
+        h, new, gates = recur(p[t], state)
         if disturb is not None:
             new = disturb(t, new)
         if lengths is not None:

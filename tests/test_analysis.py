@@ -11,13 +11,16 @@ from rnn_core import analysis
 from rnn_core.addition import Adder, draw, exact_accuracy
 from rnn_core.analysis import NotApplicable
 from rnn_core.analysis.anatomy import BLOCKS, GATES, LSTM_REACH
-from rnn_core.analysis.machine import first_difference, minimise, quantise
 from rnn_core.analysis.experiments import after, expected, state_after
+from rnn_core.analysis.machine import first_difference, minimise, quantise
 from rnn_core.analysis.observe import observe
-from rnn_core.cells import CELLS, Backward, Bidirectional, Stack
+from rnn_core.cells import CELLS
+from rnn_core.stacks import Backward, Bidirectional, Stack
 
 KINDS = list(CELLS)
-SIGNALS = [(kind, name) for kind in KINDS for name in analysis.signal_names(CELLS[kind].init(2, 2, seed=0))]
+SIGNALS = [
+    (kind, name) for kind in KINDS for name in analysis.signal_names(CELLS[kind].init(2, 2, seed=0))
+]
 
 
 def random_adder(kind="gru", units=5, order="lowest_first", seed=3) -> Adder:

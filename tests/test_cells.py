@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from reference import STEPS, random_like, run
 
-from rnn_core import cells
+from rnn_core import cells, stacks
 from rnn_core.unroll import unroll
 
 KINDS = list(cells.CELLS.values())
@@ -93,14 +93,14 @@ def test_check_names_the_field_of_a_wrong_shape(kind, field):
 
 def test_check_of_stacks_and_pairs():
     good, narrow = cells.LSTM.init(D, H, seed=0), cells.GRU.init(D, H, seed=0)
-    cells.Stack.init([cells.LSTM, cells.GRU], D, H, seed=0).check()
-    cells.SkipStack.init([cells.LSTM, cells.GRU], D, H, seed=0).check()
+    stacks.Stack.init([cells.LSTM, cells.GRU], D, H, seed=0).check()
+    stacks.SkipStack.init([cells.LSTM, cells.GRU], D, H, seed=0).check()
     with pytest.raises(ValueError, match=rf"cells.1.W must have {H} rows, got {D}"):
-        cells.Stack((good, narrow)).check()
+        stacks.Stack((good, narrow)).check()
     with pytest.raises(ValueError, match=rf"cells.1.W must have {D + H} rows, got {D}"):
-        cells.SkipStack((good, narrow)).check()
+        stacks.SkipStack((good, narrow)).check()
     with pytest.raises(ValueError, match="backward.W must have 4 rows, got 2"):
-        cells.Bidirectional(good, cells.LSTM.init(2, H, seed=0)).check()
+        stacks.Bidirectional(good, cells.LSTM.init(2, H, seed=0)).check()
 
 
 def test_sizes_must_be_positive():

@@ -13,7 +13,7 @@ import safetensors.numpy
 import tensorflow as tf
 from reference import random_like
 
-from rnn_core import cells
+from rnn_core import cells, stacks
 from rnn_core.addition import Adder
 from rnn_core.checkpoint import CONFIG, WEIGHTS, CheckpointError, load, read_config, save
 
@@ -34,8 +34,8 @@ def assert_equal(a, b):
         adder(),
         adder(order="both"),
         adder(order="highest_first"),
-        cells.Stack.init([cells.LSTM, cells.GRUNoReset, cells.SimpleRNN], 3, 4, seed=0),
-        cells.SkipStack.init([cells.LSTM, cells.LSTM], 3, 4, seed=0),
+        stacks.Stack.init([cells.LSTM, cells.GRUNoReset, cells.SimpleRNN], 3, 4, seed=0),
+        stacks.SkipStack.init([cells.LSTM, cells.LSTM], 3, 4, seed=0),
     ],
     ids=["adder", "both", "highest_first", "stack", "skips"],
 )

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from reference import random_like
 
-from rnn_core import cells
+from rnn_core import cells, stacks
 from rnn_core.keras_weights import from_keras, to_keras
 from rnn_core.unroll import unroll
 
@@ -25,7 +25,7 @@ def pair(unit, two_ways):
     cell = random_like(kind.init(D, H, seed=0), seed=1)
     layer = layer(return_sequences=True, return_state=True)
     if two_ways:
-        cell = cells.Bidirectional(cell, random_like(kind.init(D, H, seed=0), seed=2))
+        cell = stacks.Bidirectional(cell, random_like(kind.init(D, H, seed=0), seed=2))
         layer = keras.layers.Bidirectional(layer)
     layer.build((B, T, D))
     layer.set_weights(to_keras(cell))

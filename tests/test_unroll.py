@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from reference import random_like, run
 
-from rnn_core import cells
+from rnn_core import cells, stacks
 from rnn_core.unroll import last, mean, unroll
 
 B, T, D, H = 4, 6, 3, 5
@@ -19,11 +19,11 @@ def inputs(seed=0, steps=T):
 
 
 def models():
-    two = cells.Bidirectional(*(random_like(cells.GRU.init(D, H, seed=0), s) for s in (1, 2)))
-    stack = cells.Stack.init([cells.LSTM, cells.GRU, cells.SimpleRNN], D, H, seed=0)
-    skips = cells.SkipStack.init([cells.GRU, cells.LSTM], D, H, seed=0)
+    two = stacks.Bidirectional(*(random_like(cells.GRU.init(D, H, seed=0), s) for s in (1, 2)))
+    stack = stacks.Stack.init([cells.LSTM, cells.GRU, cells.SimpleRNN], D, H, seed=0)
+    skips = stacks.SkipStack.init([cells.GRU, cells.LSTM], D, H, seed=0)
     simple = [random_like(kind.init(D, H, seed=0)) for kind in KINDS]
-    return [*simple, cells.Backward(simple[3]), two, random_like(stack), random_like(skips)]
+    return [*simple, stacks.Backward(simple[3]), two, random_like(stack), random_like(skips)]
 
 
 MODELS = [pytest.param(m, id=type(m).__name__) for m in models()]
@@ -66,23 +66,23 @@ def test_reverse_reads_each_row_from_its_own_end(kind):
 
 def test_backward_is_reverse_and_twice_reverse_is_forward():
     cell, x = random_like(cells.GRU.init(D, H, seed=0)), inputs()
-    back = unroll(cells.Backward(cell), x, lengths=LENGTHS)
+    back = unroll(stacks.Backward(cell), x, lengths=LENGTHS)
     np.testing.assert_array_equal(back.h, unroll(cell, x, lengths=LENGTHS, reverse=True).h)
-    twice = unroll(cells.Backward(cell), x, lengths=LENGTHS, reverse=True)
+    twice = unroll(stacks.Backward(cell), x, lengths=LENGTHS, reverse=True)
     np.testing.assert_array_equal(twice.h, unroll(cell, x, lengths=LENGTHS).h)
 
 
 def test_bidirectional_is_its_two_halves_side_by_side():
     ahead, back = (random_like(cells.LSTM.init(D, H, seed=0), s) for s in (1, 2))
     x = inputs()
-    trace = unroll(cells.Bidirectional(ahead, back), x, lengths=LENGTHS)
+    trace = unroll(stacks.Bidirectional(ahead, back), x, lengths=LENGTHS)
     np.testing.assert_array_equal(trace.h[..., :H], unroll(ahead, x, lengths=LENGTHS).h)
     halves = unroll(back, x, lengths=LENGTHS, reverse=True)
     np.testing.assert_array_equal(trace.h[..., H:], halves.h)
     np.testing.assert_array_equal(trace.gates[1].f, halves.gates.f)
 
 
-@pytest.mark.parametrize("kind", [cells.Stack, cells.SkipStack])
+@pytest.mark.parametrize("kind", [stacks.Stack, stacks.SkipStack])
 def test_a_stack_in_the_loop_equals_its_steps(kind):
     stack = random_like(kind.init([cells.LSTM, cells.GRU], D, H, seed=0))
     x = inputs()
@@ -104,7 +104,7 @@ def test_disturb_replaces_the_state_and_a_pair_each_ways_own():
     cell, x = random_like(cells.GRU.init(D, H, seed=0)), inputs()
     cut = unroll(cell, x, disturb=lambda t, h: tf.where(t == 2, tf.zeros_like(h), h))
     np.testing.assert_allclose(cut.h[:, 3:], unroll(cell, x[:, 3:]).h, atol=1e-6)
-    two = cells.Bidirectional(cell, cell)
+    two = stacks.Bidirectional(cell, cell)
     trace = unroll(two, x, disturb=(lambda t, h: h, lambda t, h: tf.zeros_like(h)))
     np.testing.assert_array_equal(trace.h[..., :H], unroll(cell, x).h)
     assert np.abs(trace.h[..., H:] - unroll(cell, x, reverse=True).h).max() > 0.1

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from rnn_core.cells import GRU, LSTM, Backward, Bidirectional, GRUNoReset, SimpleRNN
+from rnn_core.cells import GRU, LSTM, GRUNoReset, SimpleRNN
+from rnn_core.stacks import Backward, Bidirectional
 from rnn_core.unroll import Trace
 
 
