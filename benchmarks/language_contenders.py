@@ -52,8 +52,9 @@ LINE = np.arange(1, 41, dtype=np.int32)
 def _model():
     import tensorflow as tf
 
-    from rnn_core.cells import LSTM, Stack
+    from rnn_core.cells import LSTM
     from rnn_core.language import CharLM
+    from rnn_core.stacks import Stack
 
     w = {name: tf.constant(value) for name, value in weights().items()}
     cells = tuple(LSTM(w[f"W{k}"], w[f"U{k}"], w[f"b{k}"]) for k in range(DEPTH))
@@ -63,10 +64,10 @@ def _model():
 def _train(model, muon_rate):
     import tensorflow as tf
 
-    from rnn_core.language_training import _step_program
+    from rnn_core.language_steps import NO_DROPOUT, step_program
     from rnn_core.optimizers import Moments
 
-    program = _step_program(1.0, 0.0, muon_rate > 0)
+    program = step_program(1.0, NO_DROPOUT, muon_rate > 0)
     state = [model, Moments.zeros(model)]
     ids, lengths = tf.constant(batch()), tf.fill([BATCH], STEPS)
     rates, seed = (tf.constant(RATE), tf.constant(muon_rate)), tf.constant([0, 0])

@@ -51,7 +51,10 @@ def add_command(commands) -> None:
     train.add_argument("--learning-rate", type=float, default=3e-3, help="Adam's (0.003)")
     train.add_argument("--muon-rate", type=float, default=0.02, help="Muon's; 0 for none (0.02)")
     train.add_argument("--warm-up", type=int, default=50, help="steps of rising rates (50)")
-    train.add_argument("--dropout", type=float, default=0.0, help="(0)")
+    train.add_argument("--dropout", type=float, default=0.0, help="between layers (0)")
+    train.add_argument(
+        "--ngram-dropout", type=float, default=0.0, help="of the tables' vectors (0)"
+    )
     train.add_argument("--clip", type=float, default=1.0, help="longest gradient (1)")
     train.add_argument("--seed", type=int, default=0, help="of weights, batches and masks (0)")
     train.add_argument(
@@ -122,6 +125,7 @@ def run_train(args) -> int:
         muon_rate=args.muon_rate,
         warm_up=args.warm_up,
         dropout=args.dropout,
+        ngram_dropout=args.ngram_dropout,
         clip=args.clip,
         shares=tuple(args.share),
         last_shares=tuple(args.last_share),

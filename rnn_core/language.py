@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Iterable, NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from rnn_core import text
-from rnn_core.cells import CELLS, SkipStack, Stack, glorot, matmul
+from rnn_core.cells import CELLS, glorot, matmul
 from rnn_core.checkpoint import known
+from rnn_core.stacks import SkipStack, Stack
 from rnn_core.text import END, V
 from rnn_core.unroll import Trace, unroll
 
@@ -62,7 +64,8 @@ class CharLM(NamedTuple):
         cell = wiring.init([CELLS[unit]] * depth, embedding, units, seed=seed)
         return cls(
             normal(0.5, V, embedding),
-            tuple(normal(0.1, size, embedding) for size in buckets),
+            # Zeros, so that an n-gram never seen says nothing.
+            tuple(tf.zeros([size, embedding]) for size in buckets),
             cell,
             tf.constant(glorot(rng, cell.units + embedding, V)),
             tf.zeros([V]),
@@ -88,11 +91,15 @@ class CharLM(NamedTuple):
             if list(actual[name].shape) != shape:
                 raise ValueError(f"{name} must be {shape}, got {list(actual[name].shape)}")
 
-    def embed(self, context: tf.Tensor) -> tf.Tensor:
-        """x for ``context`` [..., order], the last characters, the newest last: [..., E]."""
+    def embed(self, context: tf.Tensor, dropout=None) -> tf.Tensor:
+        """x for ``context`` [..., order], the last characters, the newest last: [..., E].
+
+        ``dropout(n, x)`` is applied to the embedding of the last n characters.
+        """
         x = tf.gather(self.embedding, context[..., -1])
         for n, table in enumerate(self.ngrams, start=2):
-            x += tf.gather(table, bucket(context[..., -n:], table.shape[0]))
+            found = tf.gather(table, bucket(context[..., -n:], table.shape[0]))
+            x += found if dropout is None else dropout(n, found)
         return x
 
     def read_out(self, h: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
@@ -105,16 +112,17 @@ class CharLM(NamedTuple):
         return self.read_out(h, x), state
 
     def __call__(
-        self, ids: tf.Tensor, *, lengths=None, dropout=None, **options
+        self, ids: tf.Tensor, *, lengths=None, dropout=None, ngram_dropout=None, **options
     ) -> tuple[tf.Tensor, Trace]:
         """Logits [B, T, V] for ``ids`` [B, T]: row t holds the odds of ids[:, t].
 
-        ``dropout(k, x)`` is applied to the input of layer k and, with k = -1, to the read-out's.
+        ``dropout(k, x)`` is applied to the input of layer k and, with k = -1, to the read-out's;
+        ``ngram_dropout(n, x)`` to the embedding of the last n characters.
         """
         before = tf.pad(ids, [[0, 0], [self.order, 0]], constant_values=END)
         width = tf.shape(ids)[1] if ids.shape[1] is None else ids.shape[1]
         context = tf.stack([before[:, k : k + width] for k in range(self.order)], axis=-1)
-        x = self.embed(context)
+        x = self.embed(context, ngram_dropout)
         trace = unroll(self.cell, x, lengths=lengths, between=dropout, **options)
         h = dropout(-1, trace.h) if dropout else trace.h
         return self.read_out(h, x), trace

@@ -1,21 +1,22 @@
-"""Training a `CharLM` on headlines: batches by length, Muon and Adam, resumable checkpoints."""
+"""Training a `CharLM` on headlines: its settings, and a run with resumable checkpoints."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
-import os
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from rnn_core import checkpoint, optimizers, text
+from rnn_core import checkpoint, text
 from rnn_core.checkpoint import known
-from rnn_core.language import CharLM, bits_per_char, nats, parameters
+from rnn_core.cluster import Cluster
+from rnn_core.language import CharLM, bits_per_char, parameters
+from rnn_core.language_steps import Dropout, gradient_program, step_program, update_program
 from rnn_core.optimizers import Moments
 
 known(Moments)
@@ -37,6 +38,7 @@ class LanguageSettings:
     muon_rate: float = 0.02  # for the recurrent layers' matrices; 0 leaves them to Adam too
     warm_up: int = 50  # steps of linear rise; then a linear fall to 0
     dropout: float = 0.0  # of every layer's input but the first, and of the read-out's
+    ngram_dropout: float = 0.0  # of the n-gram embeddings, each as a whole
     clip: float = 1.0
     shares: tuple[tuple[str, float], ...] = ()  # share of each group's rows in a pass
     last_shares: tuple[tuple[str, float], ...] = ()  # the same for the last pass
@@ -51,8 +53,9 @@ class LanguageSettings:
                 "warm_up must be at least 0 and each of buckets at least 1,"
                 f" got {self.warm_up} and {self.buckets}"
             )
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+        for name in ("dropout", "ngram_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
         if self.learning_rate <= 0 or self.muon_rate < 0 or self.clip <= 0:
             raise ValueError("learning_rate and clip must be above 0, muon_rate at least 0")
 
@@ -88,129 +91,6 @@ class Training(NamedTuple):
     model: CharLM
     moments: Moments
     best: CharLM
-
-
-def gradients(
-    model: CharLM, ids, lengths, total, seed, dropout: float, index: int = 0, workers: int = 1
-):
-    """d(loss)/d(model) and the loss in nats a character, of a batch with ``total`` characters.
-
-    A worker is given every ``workers``-th row of a joint batch from row ``index``, and in
-    ``total`` the characters of all rows, so that the workers' gradients and losses add up to
-    those of the joint batch.
-    """
-
-    def drop(layer, x):
-        if layer == 0:
-            return x
-        # One mask for all steps of a row (Gal & Ghahramani 2016, arXiv 1512.05287), drawn for
-        # the joint batch: a row's mask does not depend on who computes it.
-        noise = tf.random.stateless_uniform(
-            [ids.shape[0] * workers, 1, x.shape[-1]], seed + [layer + 1, 0]
-        )
-        return tf.where(noise[index::workers] < dropout, 0.0, x / (1 - dropout))
-
-    with tf.GradientTape() as tape:
-        tape.watch(model)
-        loss, _ = nats(model, ids, lengths, dropout=drop if dropout else None)
-        loss = loss / total
-    found = tape.gradient(loss, model)
-    return tf.nest.map_structure(tf.convert_to_tensor, found), loss
-
-
-def update(model: CharLM, moments: Moments, grads: CharLM, adam_rate, muon_rate, clip: float):
-    """Clip, then Adam on everything but, where ``muon_rate`` is given, the cells' W and U: Muon."""
-    grads = optimizers.clip(grads, clip)
-    new, after = optimizers.adam(model, moments, grads, adam_rate, beta_2=0.99)
-    if muon_rate is None:
-        return new, after
-    cells, memory = [], []
-    for old, fresh, m, g, m_new in zip(
-        model.cell.cells, new.cell.cells, moments.m.cell.cells, grads.cell.cells, after.m.cell.cells
-    ):
-        W, m_W = optimizers.muon(old.W, m.W, g.W, muon_rate, block=old.units)
-        U, m_U = optimizers.muon(old.U, m.U, g.U, muon_rate, block=old.units)
-        cells.append(fresh._replace(W=W, U=U))
-        memory.append(m_new._replace(W=m_W, U=m_U))
-    new = new._replace(cell=new.cell._replace(cells=tuple(cells)))
-    m = after.m._replace(cell=after.m.cell._replace(cells=tuple(memory)))
-    return new, after._replace(m=m)
-
-
-@functools.cache
-def _step_program(clip: float, dropout: float, with_muon: bool):
-    @tf.function(jit_compile=True)
-    def step(model, moments, ids, lengths, adam_rate, muon_rate, seed):
-        total = tf.cast(tf.reduce_sum(lengths), tf.float32)
-        grads, loss = gradients(model, ids, lengths, total, seed, dropout)
-        model, moments = update(
-            model, moments, grads, adam_rate, muon_rate if with_muon else None, clip
-        )
-        return model, moments, loss
-
-    return step
-
-
-@functools.cache
-def _gradient_program(dropout: float, index: int, workers: int):
-    share = functools.partial(gradients, dropout=dropout, index=index, workers=workers)
-    return tf.function(share, jit_compile=True)
-
-
-@functools.cache
-def _update_program(clip: float, with_muon: bool):
-    def run(model, moments, grads, adam_rate, muon_rate):
-        return update(model, moments, grads, adam_rate, muon_rate if with_muon else None, clip)
-
-    return tf.function(run, jit_compile=True)
-
-
-class Cluster:
-    """The workers named in TF_CONFIG, or this process alone.
-
-    Every worker holds the whole state and makes the same update; what goes between them is the
-    sum of the gradients (`tf.distribute.MultiWorkerMirroredStrategy`). TensorFlow wants the
-    strategy made before anything else is computed.
-    """
-
-    def __init__(self):
-        task = json.loads(os.environ.get("TF_CONFIG") or "{}").get("task", {})
-        self.strategy = tf.distribute.MultiWorkerMirroredStrategy() if task else None
-        self.workers = self.strategy.num_replicas_in_sync if task else 1
-        self.index = int(task.get("index", 0))
-        self._sum = None
-
-    @property
-    def chief(self) -> bool:
-        return self.index == 0
-
-    def sum(self, tree: Any) -> Any:
-        """The tree of float32 tensors with every worker's values added up."""
-        if self.strategy is None:
-            return tree
-        if self._sum is None:
-
-            def reduce(vector):
-                # The identity stands on the worker's device; an argument has none, which
-                # all_reduce refuses.
-                context = tf.distribute.get_replica_context()
-                return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(vector))
-
-            self._sum = tf.function(
-                lambda vector: self.strategy.run(reduce, args=(vector,)), reduce_retracing=True
-            )
-        flat = tf.nest.flatten(tree)
-        sizes = [int(np.prod(t.shape)) for t in flat]
-        # One vector, so that a step costs one exchange and not one for every weight.
-        total = self._sum(tf.concat([tf.reshape(t, [-1]) for t in flat], axis=0))
-        pieces = [tf.reshape(p, t.shape) for p, t in zip(tf.split(total, sizes), flat)]
-        return tf.nest.pack_sequence_as(tree, pieces)
-
-    def from_chief(self, tree: Any) -> Any:
-        """The chief's tree, on every worker."""
-        if self.chief:
-            return self.sum(tree)
-        return self.sum(tf.nest.map_structure(tf.zeros_like, tree))
 
 
 class LanguageRun:
@@ -321,18 +201,19 @@ class LanguageRun:
         rates = tf.constant(s.learning_rate * factor), tf.constant(s.muon_rate * factor)
         seed = tf.constant([s.seed, self.step * 64])
         count = int(batch.lengths.sum())
+        dropout = Dropout(s.dropout, s.ngram_dropout)
         model, moments, best = self.state
         if self.cluster.workers == 1:
-            program = _step_program(s.clip, s.dropout, s.muon_rate > 0)
+            program = step_program(s.clip, dropout, s.muon_rate > 0)
             model, moments, loss = program(model, moments, batch.ids, batch.lengths, *rates, seed)
         else:
             mine = slice(self.cluster.index, None, self.cluster.workers)
             ids, lengths = batch.ids[mine], batch.lengths[mine]
             total = tf.constant(float(count))
-            share = _gradient_program(s.dropout, self.cluster.index, self.cluster.workers)
+            share = gradient_program(dropout, self.cluster.index, self.cluster.workers)
             found = share(model, ids, lengths, total, seed)
             grads, loss = self.cluster.sum(found)
-            program = _update_program(s.clip, s.muon_rate > 0)
+            program = update_program(s.clip, s.muon_rate > 0)
             model, moments = program(model, moments, grads, *rates)
         self.state = Training(model, moments, best)
         loss = float(loss)

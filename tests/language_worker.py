@@ -38,6 +38,7 @@ def settings(dropout: float = 0.0) -> LanguageSettings:
         epochs=2,
         batch_size=8,
         dropout=dropout,
+        ngram_dropout=dropout,
         clip=0.5,
         warm_up=3,
         seed=3,

@@ -13,9 +13,10 @@ import tensorflow as tf
 from conftest import free_port
 from language_worker import corpus, settings
 
-from rnn_core import checkpoint, language_training, optimizers
+from rnn_core import checkpoint, language_steps, language_training, optimizers
 from rnn_core.language import CharLM
-from rnn_core.language_training import LanguageRun, LanguageSettings, gradients, update
+from rnn_core.language_steps import Dropout, gradients, update
+from rnn_core.language_training import LanguageRun, LanguageSettings
 from rnn_core.optimizers import Moments, muon, orthogonalise
 
 WORKER = Path(__file__).with_name("language_worker.py")
@@ -193,31 +194,47 @@ def model():
     return CharLM.init("lstm", 2, 6, embedding=4, skip=True, seed=1)
 
 
-def test_dropout_masks(model, monkeypatch):
+@pytest.fixture
+def drops(model, monkeypatch):
+    """What `gradients` gives to `nats` to drop with, filled in by a call of it."""
     kept = {}
 
-    def nats(model, ids, lengths, dropout):
-        kept["drop"] = dropout
+    def nats(model, ids, lengths, **drops):
+        kept.update(drops)
         return tf.add_n([tf.reduce_sum(t) for t in tf.nest.flatten(model)]), None
 
-    monkeypatch.setattr(language_training, "nats", nats)
+    monkeypatch.setattr(language_steps, "nats", nats)
+    return kept
 
-    def masks(layer, *, rows=64, seed=0, index=0, workers=1):
-        ids = tf.zeros([rows, 5], tf.int32)
-        gradients(model, ids, None, 1.0, tf.constant([0, seed]), 0.3, index, workers)
-        return kept["drop"](layer, tf.ones([rows, 5, 40])).numpy()
 
-    assert (masks(0) == 1).all()
-    for layer in (1, -1):
-        mask = masks(layer)
+def test_dropout_masks(model, drops):
+    def masks(kind, place, *, rows=64, seed=0, index=0, workers=1):
+        ids, step = tf.zeros([rows, 5], tf.int32), tf.constant([0, seed])
+        share = Dropout(layers=0.3, ngrams=0.3)
+        gradients(model, ids, None, 1.0, step, share, index=index, workers=workers)
+        return drops[kind](place, tf.ones([rows, 5, 40])).numpy()
+
+    assert (masks("dropout", 0) == 1).all()
+    for kind, place in (("dropout", 1), ("dropout", -1), ("ngram_dropout", 2)):
+        mask = masks(kind, place)
         assert set(np.unique(mask)) == {0, np.float32(1 / 0.7)}
-        assert (mask == mask[:, :1]).all()  # one mask for all steps,
-        assert 0.25 < (mask == 0).mean() < 0.35
-        assert len(np.unique(mask[:, 0], axis=0)) == 64  # another for every row,
-        assert (mask != masks(layer, seed=64)).any() and (mask == masks(layer)).all()
-        halves = [masks(layer, rows=32, index=k, workers=2) for k in (0, 1)]
+        if kind == "dropout":
+            assert (mask == mask[:, :1]).all()  # one mask for all steps,
+            assert len(np.unique(mask[:, 0], axis=0)) == 64  # another for every row
+        else:
+            assert (mask == mask[:, :, :1]).all()  # an n-gram's vector as a whole,
+            assert (mask != mask[:, :1]).any() and (mask != mask[:1]).any()  # each for itself
+        assert 0.22 < (mask == 0).mean() < 0.38
+        assert (mask != masks(kind, place, seed=64)).any() and (mask == masks(kind, place)).all()
+        halves = [masks(kind, place, rows=32, index=k, workers=2) for k in (0, 1)]
         assert (halves[0] == mask[0::2]).all() and (halves[1] == mask[1::2]).all()
-    assert (masks(1) != masks(-1)).any()
+    assert (masks("dropout", 1) != masks("dropout", -1)).any()
+    assert (masks("ngram_dropout", 2) != masks("ngram_dropout", 3)).any()
+
+
+def test_no_dropout_is_no_mask(model, drops):
+    gradients(model, tf.zeros([2, 5], tf.int32), None, 1.0, tf.constant([0, 0]))
+    assert drops == {"dropout": None, "ngram_dropout": None}
 
 
 def test_workers_gradients_add_up(model):
@@ -225,9 +242,10 @@ def test_workers_gradients_add_up(model):
     ids = tf.constant(rng.integers(1, 96, (6, 7)), tf.int32)
     lengths = tf.constant([7, 3, 5, 6, 1, 4])
     seed = tf.constant([0, 0])
-    joint, loss = gradients(model, ids, lengths, 26.0, seed, 0.3)
+    share = Dropout(layers=0.3, ngrams=0.2)
+    joint, loss = gradients(model, ids, lengths, 26.0, seed, share)
     parts = [
-        gradients(model, ids[k::2], lengths[k::2], 26.0, seed, 0.3, index=k, workers=2)
+        gradients(model, ids[k::2], lengths[k::2], 26.0, seed, share, index=k, workers=2)
         for k in (0, 1)
     ]
     assert float(parts[0][1] + parts[1][1]) == pytest.approx(float(loss), rel=1e-5)
