@@ -162,9 +162,7 @@ def jax(chunk=50):
 
         _, h = jax.lax.scan(step, jnp.zeros((BATCH, H)), p)
         logits = jnp.swapaxes((h @ w["W_out"] + w["b_out"])[..., 0], 0, 1)
-        return jnp.mean(
-            jnp.maximum(logits, 0) - logits * y + jnp.log1p(jnp.exp(-jnp.abs(logits)))
-        )
+        return jnp.mean(jnp.maximum(logits, 0) - logits * y + jnp.log1p(jnp.exp(-jnp.abs(logits))))
 
     def draw(key):
         numbers = jax.random.randint(key, (BATCH, 2), 0, 2 ** (BITS - 1))

@@ -10,11 +10,15 @@ from pathlib import Path
 
 def hardware() -> str:
     """Cores, processor and load, in one line."""
-    names = [
-        line.split(":", 1)[1].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ] if Path("/proc/cpuinfo").exists() else [platform.processor()]
+    names = (
+        [
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ]
+        if Path("/proc/cpuinfo").exists()
+        else [platform.processor()]
+    )
     load = os.getloadavg()[0]
     return f"{os.cpu_count()} cores, {names[0]}; load average {load:.1f} at the start"
 
