@@ -33,5 +33,7 @@ def read_card(folder) -> Card:
     held_out = bits.get("test") if isinstance(bits, dict) else None
     count = parameters if isinstance(parameters, int) else None
     if not isinstance(held_out, (int, float)) or not math.isfinite(held_out):
-        return Card(None, count, f"{path}: field 'bits_per_char.test' must be a number, got {held_out!r}")
+        return Card(
+            None, count, f"{path}: field 'bits_per_char.test' must be a number, got {held_out!r}"
+        )
     return Card(float(held_out), count)

@@ -16,8 +16,9 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Iterable, Iterator, NamedTuple, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import safetensors
@@ -68,7 +69,7 @@ class CopyIndex:
         if not bits_per_item > 0:
             raise ValueError(f"bits_per_item must be above 0, got {bits_per_item}")
         runs = []  # the distinct ones of each length
-        for n, at, hashes, whole in _runs(headlines):
+        for n, _, hashes, whole in _runs(headlines):
             runs.append(np.unique(np.concatenate([hashes if n > 1 else hashes[:0], whole])))
         items = sum(map(len, runs))
         if items == 0:

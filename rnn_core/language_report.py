@@ -7,8 +7,8 @@ import json
 import os
 import platform
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Iterable
 
 import numpy as np
 import tensorflow as tf

@@ -52,7 +52,12 @@ class AdditionSettings:
         for name, allowed in {**choices, "weights": WEIGHTS}.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
-        ranges = {"units": (1, 64), "bits": (2, 16), "batch_size": (1, 1000), "seed": (0, 2**31 - 1)}
+        ranges = {
+            "units": (1, 64),
+            "bits": (2, 16),
+            "batch_size": (1, 1000),
+            "seed": (0, 2**31 - 1),
+        }
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:

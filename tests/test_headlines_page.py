@@ -90,7 +90,13 @@ def test_it_opens_with_completions_of_a_beginning(app):
         assert line["open"] == (line["chars"][-1] != "\n")
     model = headline_models.ask("lstm").model
     expected = writing.write(
-        model, "scientists just discovered", samples=5, top_p=0.9, temperature=1.0, max_chars=80, seed=0
+        model,
+        "scientists just discovered",
+        samples=5,
+        top_p=0.9,
+        temperature=1.0,
+        max_chars=80,
+        seed=0,
     )
     assert headlines(app) == [w.completion.headline for w in expected]
     captions = [c for c in app.radio(key="model").proto.captions]
@@ -267,7 +273,9 @@ def test_without_an_index_it_says_so(models):
     index.rename(models / "elsewhere")
     try:
         app = opened()
-        assert says(app, "There is no index of the training text") and lines(app)[0]["shared"] is None
+        assert (
+            says(app, "There is no index of the training text") and lines(app)[0]["shared"] is None
+        )
     finally:
         (models / "elsewhere").rename(index)
 

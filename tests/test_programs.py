@@ -19,8 +19,7 @@ def test_a_program_is_made_once_however_many_ask_at_once():
 
     found = []
     threads = [
-        threading.Thread(target=lambda: found.append(programs.get("key", build)))
-        for _ in range(10)
+        threading.Thread(target=lambda: found.append(programs.get("key", build))) for _ in range(10)
     ]
     for thread in threads:
         thread.start()

@@ -21,7 +21,9 @@ OPTIONS = dict(top_p=0.8, temperature=0.7, max_chars=24, seed=5)
 
 def sharp(model, scale=4.0):
     """An untrained model whose odds are far from uniform, and that seldom ends."""
-    return model._replace(W=model.W * scale, b=tf.tensor_scatter_nd_update(model.b, [[END]], [-9.0]))
+    return model._replace(
+        W=model.W * scale, b=tf.tensor_scatter_nd_update(model.b, [[END]], [-9.0])
+    )
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +146,7 @@ def test_a_neurons_value_follows_its_character(unit):
     line = "abcab"
     found = reading.read(model, line)
     assert found.depth == 2
-    state, context = model.cell.zero_state(1), tf.constant([[END]])
+    state = model.cell.zero_state(1)
     for t, char in enumerate([END, *encode(line)]):
         x = model.embed(tf.constant([[int(char)]]))
         _, state, gates = model.cell.step(x, state)

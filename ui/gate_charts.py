@@ -6,8 +6,9 @@ columns can't come apart, the chart fills any width, and one hover serves all pa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple, Sequence
+from typing import NamedTuple
 
 import altair as alt
 import pandas as pd

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
-from typing import Sequence
 
 import altair as alt
 import pandas as pd
@@ -114,9 +114,7 @@ def space_spec() -> dict:
         .encode(x, y, color, shape)
     )
     trail = alt.Chart(alt.NamedData("path"))
-    line = trail.mark_line(color=PICKED, strokeWidth=1.5, opacity=0.8).encode(
-        x, y, order="bit:Q"
-    )
+    line = trail.mark_line(color=PICKED, strokeWidth=1.5, opacity=0.8).encode(x, y, order="bit:Q")
     stops = trail.mark_point(filled=True, size=110, opacity=1, stroke=PICKED).encode(
         x,
         y,
@@ -182,9 +180,7 @@ def appearance_spec() -> dict:
     return bare(alt.layer(now, line).properties(height=280))
 
 
-def machine_dot(
-    transitions: pd.DataFrame, title: str, names: Sequence[str] | None = None
-) -> str:
+def machine_dot(transitions: pd.DataFrame, title: str, names: Sequence[str] | None = None) -> str:
     """A machine as a DOT graph. An edge reads ``a b / bit``; the start has a double ring.
 
     ``transitions`` has rows (state, a, b, next, bit); rows with next -1 are left out.
@@ -199,7 +195,7 @@ def machine_dot(
         'rankdir=LR; bgcolor="transparent"; nodesep=0.5; ranksep=1.1;',
         f'label="{title}"; labelloc=t; fontname="sans-serif"; fontsize=13; fontcolor="{ink}";',
         f'node [shape=circle, color="{ink}", fontcolor="{ink}", fontname="sans-serif", penwidth=1.5,'
-        ' fixedsize=true, width=0.95];',
+        " fixedsize=true, width=0.95];",
         f'edge [color="{ink}", fontcolor="{ink}", fontname="monospace", fontsize=11];',
     ]
     for state in sorted(set(transitions["state"])):

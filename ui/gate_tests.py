@@ -66,9 +66,7 @@ def carry_lens(reading: Reading, lens: pd.DataFrame) -> None:
     labels = analysis.unit_labels(reading.model.cell)
     best = lens.iloc[0]
     told = int((lens["auc"] >= analysis.TELLS).sum())
-    st.subheader(
-        gate_words.lens(best, analysis.TELLS, labels[int(best.unit)], told), anchor=False
-    )
+    st.subheader(gate_words.lens(best, analysis.TELLS, labels[int(best.unit)], told), anchor=False)
     left, right = st.columns([3, 2], gap="medium")
     with left:
         st.vega_lite_chart(
@@ -297,9 +295,7 @@ def appearance(shown: Source, step: int) -> None:
         st.info("This run has no past yet: train it further.", icon=":material/history:")
         return
     with st.spinner("Testing the snapshots of this run."):
-        table = pd.concat(
-            [ask(_look, model, at) for at, model in shown.looks()], ignore_index=True
-        )
+        table = pd.concat([ask(_look, model, at) for at, model in shown.looks()], ignore_index=True)
     first = {
         column: analysis.first_over(table, column, 0.99)
         for column in ("auc", "exact", "transplant")

@@ -52,8 +52,12 @@ def verdict(reading: Reading) -> str:
 def detail(reading: Reading, table: pd.DataFrame) -> str:
     """The carries, and which bits are wrong."""
     carries = int(table["carry_out"].sum())
-    text = "No bit carries" if not carries else f"{_bits(carries)} carries" if carries == 1 else (
-        f"{_bits(carries)} carry"
+    text = (
+        "No bit carries"
+        if not carries
+        else f"{_bits(carries)} carries"
+        if carries == 1
+        else (f"{_bits(carries)} carry")
     )
     if reading.wrong:
         which = ", ".join(map(str, reading.wrong[:12])) + ("…" if len(reading.wrong) > 12 else "")
@@ -76,9 +80,7 @@ def lens(best: pd.Series, tells: float, label: str, count: int) -> str:
         return f"Nothing tells the carry surely. Best is {where} ({scores})."
     more = f" So do {count - 1} more." if count > 1 else ""
     sign = "high" if best.sign > 0 else "low"
-    return (
-        f"{where[0].upper()}{where[1:]} tells the carry: {sign} where one is on its way ({scores}).{more}"
-    )
+    return f"{where[0].upper()}{where[1:]} tells the carry: {sign} where one is on its way ({scores}).{more}"
 
 
 def clamp(table: pd.DataFrame, signal: str, unit: str | None, value: float) -> str:
@@ -94,9 +96,7 @@ def clamp(table: pd.DataFrame, signal: str, unit: str | None, value: float) -> s
         verdict = "Without it the network can't add."
     else:
         verdict = "It matters."
-    return (
-        f"With the {NAMES[signal]} of {who} held at {value:g}: {', '.join(parts)}. {verdict}"
-    )
+    return f"With the {NAMES[signal]} of {who} held at {value:g}: {', '.join(parts)}. {verdict}"
 
 
 def transplants(table: pd.DataFrame) -> str:

@@ -37,7 +37,6 @@ def show() -> None:
 
 def _show(shown: Source, top) -> None:
     from rnn_core import analysis
-
     from ui import gate_tests
 
     controls = st.container()
@@ -281,7 +280,16 @@ def _equations(reading, bit: int, unit: int, labels: list[str]) -> None:
     import pandas as pd
 
     rows = [
-        (line.name, term.kind, term.text, term.left, term.right, term.value, line.total, line.result)
+        (
+            line.name,
+            term.kind,
+            term.text,
+            term.left,
+            term.right,
+            term.value,
+            line.total,
+            line.result,
+        )
         for line in lines
         for term in line.terms
     ]

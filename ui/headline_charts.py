@@ -16,7 +16,12 @@ from ui.charts import ROWS
 STAGES = ["the model's odds", "after temperature", "nucleus, renormalised"]
 #: A character's label stands on the bar where its stretch is at least this wide.
 LABELLED = 0.03
-STATES = {"h": "h, output", "c": "tanh(c), cell", "c_tilde": "c\u0303, candidate", "h_tilde": "h\u0303, candidate"}
+STATES = {
+    "h": "h, output",
+    "c": "tanh(c), cell",
+    "c_tilde": "c\u0303, candidate",
+    "h_tilde": "h\u0303, candidate",
+}
 GATES = {
     "i": "i, input gate",
     "f": "f, forget gate",
@@ -57,9 +62,14 @@ def odds_spec() -> dict:
         "label:N",
         sort=alt.EncodingSortField("rank", op="min"),
         title=None,
-        axis=alt.Axis(labelAngle=0, labelOverlap=False, ticks=False, labelExpr=(
-            "bandwidth('x') < 26 && length(datum.label) > 1 ? slice(datum.label, 0, 3) : datum.label"
-        )),
+        axis=alt.Axis(
+            labelAngle=0,
+            labelOverlap=False,
+            ticks=False,
+            labelExpr=(
+                "bandwidth('x') < 26 && length(datum.label) > 1 ? slice(datum.label, 0, 3) : datum.label"
+            ),
+        ),
         scale=alt.Scale(paddingInner=0.22),
     )
     offset = alt.XOffset("stage:N", sort=STAGES)
@@ -70,9 +80,11 @@ def odds_spec() -> dict:
         scale=alt.Scale(domainMin=0),
     )
     colors = alt.Scale(domain=STAGES, range=[palette.RAW, palette.TEMPERED, palette.KEPT])
-    color = alt.Color("stage:N", scale=colors, legend=alt.Legend(
-        orient="top", title=None, columns=alt.ExprRef("width < 420 ? 1 : 3")
-    ))
+    color = alt.Color(
+        "stage:N",
+        scale=colors,
+        legend=alt.Legend(orient="top", title=None, columns=alt.ExprRef("width < 420 ? 1 : 3")),
+    )
     tooltip = [
         alt.Tooltip("name:N", title="character"),
         alt.Tooltip("stage:N"),

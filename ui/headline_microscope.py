@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui import charts, headline_charts, headline_words as words
+from ui import charts, headline_charts
+from ui import headline_words as words
 from ui.headline_desk import Desk, Settings
 from ui.headline_models import NAMES
 
@@ -39,9 +40,7 @@ def microscope(me: Desk, written: dict[str, list[Written]], settings: Settings) 
     )
     st.caption(words.nucleus(m, settings.top_p))
     st.vega_lite_chart(
-        spec=charts.with_rows(
-            headline_charts.bar_spec(), headline_charts.bar_rows(table, m.draw)
-        ),
+        spec=charts.with_rows(headline_charts.bar_spec(), headline_charts.bar_rows(table, m.draw)),
         key="bar",
         alt="The nucleus as one bar from 0 to 1, and the random number that fell on it",
     )
@@ -60,12 +59,22 @@ def walk(me: Desk, written: dict[str, list[Written]]) -> None:
     last = len(found[at.row].completion.ids) - 1
     with st.container(horizontal=True, vertical_alignment="center", key="walk"):
         st.button(
-            "Previous", key="left", icon=":material/chevron_left:", disabled=at.k == 0,
-            on_click=me.pick, args=(at._replace(k=at.k - 1),), help="One character to the left.",
+            "Previous",
+            key="left",
+            icon=":material/chevron_left:",
+            disabled=at.k == 0,
+            on_click=me.pick,
+            args=(at._replace(k=at.k - 1),),
+            help="One character to the left.",
         )
         st.button(
-            "Next", key="right", icon=":material/chevron_right:", disabled=at.k == last,
-            on_click=me.pick, args=(at._replace(k=at.k + 1),), help="One character to the right.",
+            "Next",
+            key="right",
+            icon=":material/chevron_right:",
+            disabled=at.k == last,
+            on_click=me.pick,
+            args=(at._replace(k=at.k + 1),),
+            help="One character to the right.",
         )
         which = f"{NAMES[at.model]}, completion" if len(written) > 1 else "Completion"
         st.caption(
@@ -78,7 +87,11 @@ def numbers(m: Moment, settings: Settings) -> None:
     """The character's way through the sampler, stage by stage."""
     stages = [
         ("The model's odds", words.chance(m.raw), f"{m.bits:.2f} bits of surprise"),
-        (f"At temperature {settings.temperature:g}", words.chance(m.tempered), f"place {m.rank} of 96"),
+        (
+            f"At temperature {settings.temperature:g}",
+            words.chance(m.tempered),
+            f"place {m.rank} of 96",
+        ),
         (
             f"In the nucleus of {m.nucleus}",
             words.chance(m.kept) if m.kept else "cut away",
@@ -130,10 +143,20 @@ def force(me: Desk, table: pd.DataFrame, m: Moment) -> None:
             width=190,
         )
         if me.forced:
-            st.button("Go back", key="undo", icon=":material/undo:", on_click=me.undo,
-                      help="Take the last forced character back.")
-            st.button("As drawn", key="as_drawn", type="tertiary", on_click=me.clear,
-                      help="Take all forced characters back.")
+            st.button(
+                "Go back",
+                key="undo",
+                icon=":material/undo:",
+                on_click=me.undo,
+                help="Take the last forced character back.",
+            )
+            st.button(
+                "As drawn",
+                key="as_drawn",
+                type="tertiary",
+                on_click=me.clear,
+                help="Take all forced characters back.",
+            )
 
 
 def everything(table: pd.DataFrame) -> None:
@@ -146,7 +169,9 @@ def everything(table: pd.DataFrame) -> None:
             "rank": st.column_config.NumberColumn("place", width=60),
             "name": st.column_config.TextColumn("character", width=130),
             "raw": st.column_config.NumberColumn("model's odds", format="%.6f", width=110),
-            "tempered": st.column_config.NumberColumn("after temperature", format="%.6f", width=130),
+            "tempered": st.column_config.NumberColumn(
+                "after temperature", format="%.6f", width=130
+            ),
             "inside": st.column_config.CheckboxColumn("in the nucleus", width=105),
             "kept": st.column_config.NumberColumn("renormalised", format="%.6f", width=110),
             "start": st.column_config.NumberColumn("from", format="%.4f", width=80),

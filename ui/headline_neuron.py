@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import charts, headline_charts, headline_words as words
+from ui import charts, headline_charts
+from ui import headline_words as words
 from ui.headline_desk import Desk
 from ui.headline_models import Loaded
 from ui.tinted import GATE, STATE, tinted
@@ -24,8 +25,15 @@ def neuron(me: Desk, loaded: Loaded, line: str) -> None:
         choose("neuron" in st.query_params)
     with st.container(horizontal=True, vertical_alignment="bottom", key="neuron_choice"):
         layer = st.segmented_control(
-            "Layer", list(range(1, found.depth + 1)), default=1, key="layer", required=True,
-            bind="query-params", on_change=choose, args=(False,), help="Layer 1 reads the characters, the last is nearest the odds.",
+            "Layer",
+            list(range(1, found.depth + 1)),
+            default=1,
+            key="layer",
+            required=True,
+            bind="query-params",
+            on_change=choose,
+            args=(False,),
+            help="Layer 1 reads the characters, the last is nearest the odds.",
         )
         layer = min(layer or 1, found.depth)
         ranked = found.units(layer - 1)
@@ -33,16 +41,26 @@ def neuron(me: Desk, loaded: Loaded, line: str) -> None:
         if not st.session_state.neuron_chosen:  # until one is chosen, the most varying of each text
             st.session_state.neuron = units[0]
         unit = st.selectbox(
-            "Unit, the most varying first", units, key="neuron", bind="query-params", width=240,
-            on_change=choose, args=(True,),
+            "Unit, the most varying first",
+            units,
+            key="neuron",
+            bind="query-params",
+            width=240,
+            on_change=choose,
+            args=(True,),
             format_func=lambda u: f"unit {u}",
         )
         table = found.neuron(layer - 1, unit)
         signals = table.signal.unique().tolist()
         order = [s for s in headline_charts.SIGNALS if s in signals]
         shown = st.segmented_control(
-            "Over the text", order, default="h", key="signal", required=True,
-            format_func=headline_charts.SIGNALS.get, bind="query-params",
+            "Over the text",
+            order,
+            default="h",
+            key="signal",
+            required=True,
+            format_func=headline_charts.SIGNALS.get,
+            bind="query-params",
         )
     shown = shown if shown in signals else "h"
     rows = headline_charts.neuron_rows(table)

@@ -131,10 +131,7 @@ def moment(m: Moment) -> str:
     if m.rank > 1:
         odds += f", in place {m.rank} of 96"
     if m.forced:
-        return (
-            f"{place} {odds}. The number {m.draw:.4f} fell on {landed};"
-            f" you forced {came}."
-        )
+        return f"{place} {odds}. The number {m.draw:.4f} fell on {landed}; you forced {came}."
     return (
         f"{place} {odds}. The number {m.draw:.4f} fell between {m.start:.4f} and {m.end:.4f}:"
         f" on {came}."

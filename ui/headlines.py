@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from rnn_core.cards import read_card
-from ui import engine, headline_models, headline_words as words
+from ui import engine, headline_models
+from ui import headline_words as words
 from ui.headline_desk import Desk, Place, Settings, desk
 from ui.headline_microscope import microscope
 from ui.headline_models import NAMES, Loaded, Unreadable
@@ -41,26 +42,55 @@ def controls(me: Desk) -> tuple[list[str], Settings]:
         if card.trouble:
             st.warning(card.trouble, icon=":material/warning:")
     top_p = st.slider(
-        "Top-p", 0.05, 1.0, 0.9, 0.05, key="top_p", bind="query-params", on_change=me.clear,
+        "Top-p",
+        0.05,
+        1.0,
+        0.9,
+        0.05,
+        key="top_p",
+        bind="query-params",
+        on_change=me.clear,
         help="How much of the odds stays in play: 0.9 keeps the likeliest characters that hold "
         "90 % together, 1 keeps all.",
     )
     temperature = st.slider(
-        "Temperature", 0.1, 2.0, 1.0, 0.1, key="temperature", bind="query-params",
+        "Temperature",
+        0.1,
+        2.0,
+        1.0,
+        0.1,
+        key="temperature",
+        bind="query-params",
         on_change=me.clear,
         help="Below 1 sharpens the odds, above 1 evens them out; 1 leaves the network's own.",
     )
     number = st.slider(
-        "Completions", 1, 16, 5, key="number", bind="query-params",
+        "Completions",
+        1,
+        16,
+        5,
+        key="number",
+        bind="query-params",
         help="How many; completion 3 of a seed stays the same however many are drawn.",
     )
     length = st.slider(
-        "Longest completion", 10, 80, 80, 5, key="length", bind="query-params",
+        "Longest completion",
+        10,
+        80,
+        80,
+        5,
+        key="length",
+        bind="query-params",
         on_change=me.clear,
         help="In characters. Most headlines end by themselves before.",
     )
     seed = st.number_input(
-        "Seed", 0, 2**31 - 1, key="throw", bind="query-params", on_change=me.clear,
+        "Seed",
+        0,
+        2**31 - 1,
+        key="throw",
+        bind="query-params",
+        on_change=me.clear,
         help="The same seed draws the same random numbers, and so gives the same completions.",
     )
     st.caption("The address holds all of this: a link shows others what you see.")
@@ -91,12 +121,19 @@ def beginning(me: Desk) -> str:
             placeholder="Leave it empty, and they begin from nothing",
         )
         st.button(
-            "Again", key="again", icon=":material/casino:", type="primary", on_click=again,
+            "Again",
+            key="again",
+            icon=":material/casino:",
+            type="primary",
+            on_click=again,
             help="The same beginning with the next seed.",
         )
     st.session_state.example = NOTHING if not typed else typed if typed in EXAMPLES else None
     st.pills(
-        "Examples", [*EXAMPLES, NOTHING], key="example", on_change=take,
+        "Examples",
+        [*EXAMPLES, NOTHING],
+        key="example",
+        on_change=take,
         label_visibility="collapsed",
     )
     return typed
@@ -204,17 +241,41 @@ def take_along(
         ).encode()
 
     files = [
-        ("Completions", "completions", lambda: stacked(writing.table), "headlines.csv",
-         "text/csv", "One row a completion, as CSV."),
-        ("Every character", "characters", lambda: stacked(writing.steps), "characters.csv",
-         "text/csv", "One row a character with its odds and random number, as CSV."),
-        ("Script", "headline_script", script, "headlines.py", "text/x-python",
-         "A short Python script that gives the same completions with rnn_core."),
+        (
+            "Completions",
+            "completions",
+            lambda: stacked(writing.table),
+            "headlines.csv",
+            "text/csv",
+            "One row a completion, as CSV.",
+        ),
+        (
+            "Every character",
+            "characters",
+            lambda: stacked(writing.steps),
+            "characters.csv",
+            "text/csv",
+            "One row a character with its odds and random number, as CSV.",
+        ),
+        (
+            "Script",
+            "headline_script",
+            script,
+            "headlines.py",
+            "text/x-python",
+            "A short Python script that gives the same completions with rnn_core.",
+        ),
     ]
     with st.container(horizontal=True, key="headline_downloads"):
         for label, key, data, file, kind, help in files:
             st.download_button(
-                label, data, file, kind, key=key, icon=":material/download:", on_click="ignore",
+                label,
+                data,
+                file,
+                kind,
+                key=key,
+                icon=":material/download:",
+                on_click="ignore",
                 help=help,
             )
 
@@ -239,8 +300,10 @@ def page() -> None:
     if prefix is None or not there:
         trouble = engine.ready() and prefix is None
         top.header(
-            "This beginning can't be read." if trouble
-            else "One moment: the network is being read in." if coming
+            "This beginning can't be read."
+            if trouble
+            else "One moment: the network is being read in."
+            if coming
             else "This network can't be used; choose another.",
             anchor=False,
         )

@@ -5,8 +5,8 @@ Streamlit's own elements draw text, and they take clicks, but none takes a click
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 import streamlit as st
 

@@ -10,7 +10,6 @@ of its cell; what has no meaning for an order raises `NotApplicable`, which says
 """
 
 from rnn_core.analysis.anatomy import NotApplicable, hold, reach, signal_names, signals
-from rnn_core.analysis.machine import Automaton, automaton, full_adder, share
 from rnn_core.analysis.equations import Line, Term, equations
 from rnn_core.analysis.experiments import (
     clamp,
@@ -21,6 +20,7 @@ from rnn_core.analysis.experiments import (
     transplants,
 )
 from rnn_core.analysis.lens import TELLS, appearance, auc, carry_lens, first_over, unit_order
+from rnn_core.analysis.machine import Automaton, automaton, full_adder, share
 from rnn_core.analysis.reading import Reading, bit_table, is_gate, read, signal_table, unit_labels
 from rnn_core.analysis.space import Space, path, state_space
 

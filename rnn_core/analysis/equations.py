@@ -79,8 +79,9 @@ def equations(reading: Reading, bit: int, unit: int, *, largest: int = 3) -> lis
         lines.append(
             Line(block.name, form, tuple(terms), block.squash, total, now[block.name][own])
         )
-    return lines + _blends(cell, {n: v[own] for n, v in now.items()},
-                           {n: v[own] for n, v in before.items()})
+    return lines + _blends(
+        cell, {n: v[own] for n, v in now.items()}, {n: v[own] for n, v in before.items()}
+    )
 
 
 def _before(reading: Reading, bit: int, part) -> dict[str, np.ndarray]:
@@ -112,6 +113,7 @@ def _recurrent(symbol, source, weights, start, largest) -> list[Term]:
 
 def _blends(cell, now: dict[str, float], before: dict[str, float]) -> list[Line]:
     """How the gates make the new state out of the old: products of traced values only."""
+
     def line(name, form, *products):
         terms = tuple(Term("blend", text, p, q, p * q) for text, p, q in products)
         return Line(name, form, terms, None, sum(term.value for term in terms), now[name])
@@ -120,11 +122,19 @@ def _blends(cell, now: dict[str, float], before: dict[str, float]) -> list[Line]
         return []
     if isinstance(cell, LSTM):
         return [
-            line("c", "f * c + i * c_tilde", ("f * c", now["f"], before["c"]),
-                 ("i * c_tilde", now["i"], now["c_tilde"])),
+            line(
+                "c",
+                "f * c + i * c_tilde",
+                ("f * c", now["f"], before["c"]),
+                ("i * c_tilde", now["i"], now["c_tilde"]),
+            ),
             line("h", "o * tanh(c)", ("o * tanh(c)", now["o"], np.tanh(now["c"]))),
         ]
     return [
-        line("h", "(1 - z) * h + z * h_tilde", ("(1 - z) * h", 1 - now["z"], before["h"]),
-             ("z * h_tilde", now["z"], now["h_tilde"]))
+        line(
+            "h",
+            "(1 - z) * h + z * h_tilde",
+            ("(1 - z) * h", 1 - now["z"], before["h"]),
+            ("z * h_tilde", now["z"], now["h_tilde"]),
+        )
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -42,9 +42,7 @@ def remote(x: np.ndarray) -> np.ndarray:
     return propagate & np.pad(propagate[:, :-1], ((0, 0), (1, 0)))
 
 
-def carry_lens(
-    model: Adder, *, sums: int = 500, bits: int = 8, seed: int = 0
-) -> pd.DataFrame:
+def carry_lens(model: Adder, *, sums: int = 500, bits: int = 8, seed: int = 0) -> pd.DataFrame:
     """How well every signal of every unit tells the true carry: signal, unit, auc, shuffled_auc, sign.
 
     Scored on ``sums`` fresh random sums of ``bits`` bits, only at bits the carry travels to

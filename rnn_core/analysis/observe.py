@@ -6,14 +6,15 @@ where many visitors share the cores. Two programs for each shape of network serv
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from rnn_core.addition import Adder
-from rnn_core.cells import Backward, Bidirectional
 from rnn_core.programs import Programs, compiled, signature
+from rnn_core.stacks import Backward, Bidirectional
 from rnn_core.unroll import Trace
 
 #: Rows and steps that programs are compiled for: one sum as wide as a page shows it, or a block of
@@ -45,26 +46,27 @@ def observe(
     )
     pieces = []
     for start in range(0, count, rows):
-        block = slice(start, start + rows)
-        spare = rows - len(x[block])
-
-        def padded(values):
-            values = np.asarray(values)[block]
-            return np.pad(values, ((0, spare),) + ((0, 0),) * (values.ndim - 1))
-
-        given = model.cell.zero_state(rows) if state is None else tf.nest.map_structure(padded, state)
-        when = np.full(rows, -1) if at is None else padded(at)
+        block = functools.partial(_block, start=start, rows=rows)
+        given = (
+            model.cell.zero_state(rows) if state is None else tf.nest.map_structure(block, state)
+        )
+        when = np.full(rows, -1) if at is None else block(at)
         result = program(
             model,
-            tf.constant(np.pad(x[block], ((0, spare), (0, steps - width), (0, 0)))),
+            tf.constant(np.pad(block(x), ((0, 0), (0, steps - width), (0, 0)))),
             tf.constant(width),
             tf.nest.map_structure(tf.convert_to_tensor, given),
             tf.constant(when, tf.int32),
         )
-        kept = len(x[block])
-        pieces.append(tf.nest.map_structure(lambda v: v.numpy()[:kept, :width], result))
-    logits, h, gates = tf.nest.map_structure(lambda *v: np.concatenate(v), *pieces)
+        pieces.append(tf.nest.map_structure(lambda v: v.numpy()[:, :width], result))
+    logits, h, gates = tf.nest.map_structure(lambda *v: np.concatenate(v)[:count], *pieces)
     return logits, Trace(h, None, gates)
+
+
+def _block(values, start: int, rows: int) -> np.ndarray:
+    """``rows`` rows of ``values`` from ``start``; zeros stand in for those past the end."""
+    values = np.asarray(values)[start : start + rows]
+    return np.pad(values, ((0, rows - len(values)),) + ((0, 0),) * (values.ndim - 1))
 
 
 def _compile(model: Adder, rows: int, steps: int, plain: bool):
