@@ -57,7 +57,8 @@ def save(model: Any, folder, *, dtype: str = "float32", **about: Any) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
-        name: np.asarray(value.numpy(), dtype=dtype, order="C") for name, value in leaves(model)
+        name: np.asarray(value, dtype if value.dtype.is_floating else None, order="C")
+        for name, value in leaves(model)
     }
     raw = safetensors.numpy.save(tensors)
     config = {
@@ -135,7 +136,8 @@ def leaves(model: Any, prefix: str = "") -> list[tuple[str, tf.Tensor]]:
 def describe(model: Any) -> Any:
     """The structure as JSON: {"type": name, field: ...}, lists, and shapes at the leaves."""
     if not isinstance(model, tuple):
-        return {"shape": list(model.shape)}
+        kind = {} if model.dtype.is_floating else {"dtype": model.dtype.name}
+        return {"shape": list(model.shape), **kind}
     if not hasattr(model, "_fields"):
         return [describe(child) for child in model]
     name = type(model).__name__
@@ -180,6 +182,10 @@ def _build(spec: Any, name: str, tensors: dict, used: set[str], folder: Path) ->
             f"{folder / WEIGHTS}: tensor '{name}' has shape {list(value.shape)},"
             f" {CONFIG} says {spec.get('shape')}"
         )
+    if spec.get("dtype") == "int8":
+        if value.dtype != np.int8:
+            raise CheckpointError(f"{folder / WEIGHTS}: tensor '{name}' is {value.dtype}, not int8")
+        return tf.constant(value)
     if value.dtype.kind != "f":
         raise CheckpointError(f"{folder / WEIGHTS}: tensor '{name}' is {value.dtype}, not a float")
     if not np.isfinite(value).all():

@@ -13,6 +13,7 @@ from rnn_core import text
 from rnn_core.cells import CELLS, glorot, matmul
 from rnn_core.checkpoint import known
 from rnn_core.stacks import SkipStack, Stack
+from rnn_core.tables import ByteTable, bucket, look_up
 from rnn_core.text import END, V
 from rnn_core.unroll import Trace, unroll
 
@@ -32,7 +33,7 @@ class CharLM(NamedTuple):
     """
 
     embedding: tf.Tensor  # [V, E]
-    ngrams: tuple  # one table [buckets, E] for n = 2, 3, ...
+    ngrams: tuple  # one table [buckets, E] for n = 2, 3, ..., tensors or `ByteTable`s
     cell: Any
     W: tf.Tensor  # [H + E, V]
     b: tf.Tensor  # [V]
@@ -71,6 +72,10 @@ class CharLM(NamedTuple):
             tf.zeros([V]),
         )
 
+    def in_bytes(self) -> CharLM:
+        """The same model with its n-gram tables rounded to bytes, to be kept and used."""
+        return self._replace(ngrams=tuple(ByteTable.of(table) for table in self.ngrams))
+
     @property
     def order(self) -> int:
         """How many characters back the embeddings see."""
@@ -98,7 +103,7 @@ class CharLM(NamedTuple):
         """
         x = tf.gather(self.embedding, context[..., -1])
         for n, table in enumerate(self.ngrams, start=2):
-            found = tf.gather(table, bucket(context[..., -n:], table.shape[0]))
+            found = look_up(table, bucket(context[..., -n:], table.shape[0]))
             x += found if dropout is None else dropout(n, found)
         return x
 
@@ -126,13 +131,6 @@ class CharLM(NamedTuple):
         trace = unroll(self.cell, x, lengths=lengths, between=dropout, **options)
         h = dropout(-1, trace.h) if dropout else trace.h
         return self.read_out(h, x), trace
-
-
-def bucket(ngram: tf.Tensor, buckets: int) -> tf.Tensor:
-    """Hash of the last axis: sum of id * 97^k (distinct for distinct n-grams), mod ``buckets``."""
-    ngram = tf.cast(ngram, tf.int64)
-    powers = tf.constant([97**k for k in range(ngram.shape[-1])][::-1], tf.int64)
-    return tf.cast(tf.math.floormod(tf.reduce_sum(ngram * powers, axis=-1), buckets), tf.int32)
 
 
 def nats(model: CharLM, ids, lengths, **options) -> tuple[tf.Tensor, tf.Tensor]:

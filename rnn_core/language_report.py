@@ -85,7 +85,8 @@ def finish(
 ) -> dict:
     """Write the run's best weights and metrics.json to ``folder``; return what the latter holds.
 
-    ``folder`` is the run's own if None. Every figure is that of the weights as saved, in float16.
+    ``folder`` is the run's own if None. Every figure is that of the weights as saved: float16, and
+    the n-gram tables in bytes.
     ``names`` are the data files of "train", "valid" and "test", ``split`` says in words how they
     came about, ``cores`` how many were used (all if None). With several workers only the chief
     writes; the others get {}.
@@ -94,7 +95,7 @@ def finish(
         return {}
     folder = Path(run.folder if folder is None else folder)
     checkpoint.save(
-        run.state.best,
+        run.state.best.in_bytes(),
         folder,
         dtype="float16",
         vocabulary="".join(text.VOCABULARY),
@@ -107,7 +108,7 @@ def finish(
     known, words = words_known(model, run.data.texts())
     metrics = {
         **report_figures(model, {name: rows for name, rows in sets.items() if rows is not None}),
-        "bits_per_char_of": "the weights as saved (float16), the end of a headline counted;"
+        "bits_per_char_of": "the weights as saved, the end of a headline counted;"
         f" train: a fixed random sample of {len(rows):,} training headlines",
         "words_known": round(known / max(words, 1), 4),
         "words_known_of": f"{words:,} words of {SAMPLES} samples, top_p {SAMPLE_TOP_P},"

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from rnn_core import text
-from rnn_core.language import CharLM, bits_per_char, bucket, nats, parameters, surprisals
+from rnn_core.language import CharLM, bits_per_char, nats, parameters, surprisals
 
 LINES = ["rain again in the city", "no", "mayor's $2 plan: a-b", "x y z"]
 
@@ -115,14 +115,6 @@ def test_the_order_is_how_far_back_the_embeddings_see(model):
     one, other = np.array([[7, 3, 4, 5], [8, 3, 4, 5]])
     assert np.array_equal(model.embed(one[None, -3:]), model.embed(other[None, -3:]))
     assert not np.allclose(model.embed(one[None, 1:]), model.embed(one[None, :3]))
-
-
-def test_buckets_tell_n_grams_apart():
-    rng = np.random.default_rng(0)
-    ngrams = np.unique(rng.integers(0, 96, (3000, 3)), axis=0)
-    found = bucket(tf.constant(ngrams), 97**3).numpy()
-    assert len(set(found.tolist())) == len(ngrams)
-    assert set(bucket(tf.constant(ngrams), 11).numpy().tolist()) == set(range(11))
 
 
 def test_shapes_that_disagree_are_named(model):
