@@ -37,10 +37,11 @@ def unroll(
     """Run ``cell`` over ``x`` [B, T, D] from ``state`` (zeros if None).
 
     ``lengths`` [B]: a row's state stands still past its length, so padding can't change a
-    result; its outputs and gates there are 0. ``reverse`` reads each row from its own end; outputs stay at their input's place.
-    ``disturb(t, state)`` replaces the state after step t (noise in training, a clamp in an
-    experiment), a `Bidirectional` may be given a pair of them; ``between(k, x)`` replaces the input of a stack's layer k (dropout). T may be
-    unknown when traced; the loop is one graph node however long the sequence.
+    result; its outputs and gates there are 0. ``reverse`` reads each row from its own end;
+    outputs stay at their input's place. ``disturb(t, state)`` replaces the state after step t
+    (noise in training, a clamp in an experiment), a `Bidirectional` may be given a pair of them;
+    ``between(k, x)`` replaces the input of a stack's layer k (dropout). T may be unknown when
+    traced; the loop is one graph node however long the sequence.
     """
     if x.shape.rank != 3:
         raise ValueError(f"x must be [batch, time, input], got shape {x.shape}")
@@ -115,7 +116,8 @@ def mean(trace: Trace, lengths: tf.Tensor | None = None) -> tf.Tensor:
 
 
 def _loop(cell, x, state, lengths, keep_gates, disturb) -> Trace:
-    p = tf.transpose(cell.project(x), [1, 0, 2])  # [T, B, blocks * H]
+    # Time first; of x, which is smaller than its projection.
+    p = cell.project(tf.transpose(x, [1, 0, 2]))  # [T, B, blocks * H]
     recur = cell.recurrence()
     steps = tf.shape(p)[0]
     # Asked for its shapes alone, so that a sequence of no steps has an answer too.
