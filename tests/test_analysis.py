@@ -1,5 +1,7 @@
 """Analyses against networks whose answer is known: hand-built, untrained, and damaged ones."""
 
+import sys
+
 import numpy as np
 import op_by_op
 import pandas as pd
@@ -13,7 +15,7 @@ from rnn_core.analysis import NotApplicable
 from rnn_core.analysis.anatomy import BLOCKS, GATES, LSTM_REACH
 from rnn_core.analysis.experiments import after, expected, state_after
 from rnn_core.analysis.machine import first_difference, minimise, quantise
-from rnn_core.analysis.observe import observe
+from rnn_core.analysis.observe import MANY, ONE, observe
 from rnn_core.cells import CELLS
 from rnn_core.stacks import Backward, Bidirectional, Stack
 
@@ -430,3 +432,17 @@ def test_the_full_adder_table_adds():
     table = analysis.full_adder()
     total = table["state"] + table["a"] + table["b"]
     assert (table["next"] * 2 + table["bit"] == total).all() and len(table) == 8
+
+
+def test_warm_up_makes_all_that_looking_takes(monkeypatch):
+    made = []
+    module = sys.modules["rnn_core.analysis.observe"]
+    compile_ = module._compile
+    monkeypatch.setattr(module, "_compile", lambda *args: made.append(args[1:3]) or compile_(*args))
+    model = Adder.init("gru_no_reset", 3, seed=0)
+    analysis.warm_up(model)
+    assert made == [ONE, MANY]
+    lens = analysis.carry_lens(model)
+    analysis.read(model, 211, 69)
+    analysis.automaton(model)
+    assert len(made) == 2 and len(lens) == 2 * 3 + 3

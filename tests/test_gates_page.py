@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from rnn_core import analysis, checkpoint
 from rnn_core.addition import Adder
 from rnn_core.settings import AdditionSettings
-from ui import engine, gate_charts, gate_data, gate_equations, gate_test_charts
+from ui import engine, gate_data, gate_equations, gate_layout, gate_test_charts
 from ui.session import Visit
 
 TESTS = ["lens", "clamp", "transplant", "automaton", "space", "appearance"]
@@ -258,7 +258,7 @@ def test_a_link_brings_back_the_page(page):
 def layout(a=21, b=14, units=4):
     reading = analysis.read(Adder.init("lstm", units, seed=0), a, b)
     names = [n for n in reading.signals if analysis.is_gate(n)]
-    return gate_charts.lay_out(
+    return gate_layout.lay_out(
         analysis.bit_table(reading),
         analysis.signal_table(reading),
         names,

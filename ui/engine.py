@@ -122,14 +122,16 @@ def _prepare() -> None:
 
 
 def _compile(key: Any, settings: Any) -> None:
-    from rnn_core import addition, training
+    from rnn_core import addition, analysis, training
 
     try:
+        model = training.initial_model(settings)
         training.warm_up(settings)
-        addition.add(training.initial_model(settings), 1024, 16)
-        gc.freeze()  # tracing leaves a graph of Python objects that lives as long as the process
+        addition.add(model, 1024, 16)
         with _lock:
             _warm.add(key)
+        analysis.warm_up(model)  # what the Gates page asks of it
+        gc.freeze()  # tracing leaves a graph of Python objects that lives as long as the process
     except Exception as error:
         log.exception("compiling %s failed", key)
         _errors[key] = f"This network could not be compiled: {error}"

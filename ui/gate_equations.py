@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from ui.gate_charts import SYMBOLS
+from ui.gate_layout import SYMBOLS
 
 if TYPE_CHECKING:
     from rnn_core.analysis import Line

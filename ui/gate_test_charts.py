@@ -9,7 +9,8 @@ import altair as alt
 import pandas as pd
 
 from ui import palette
-from ui.gate_charts import PICKED, SYMBOLS, bare
+from ui.gate_charts import PICKED, bare
+from ui.gate_layout import SYMBOLS
 
 
 @cache

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui import gate_charts, gate_test_charts, gate_words, gates
+from ui import gate_charts, gate_layout, gate_test_charts, gate_words, gates
 from ui.gate_data import Source, ask
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def carry_lens(reading: Reading, lens: pd.DataFrame) -> None:
     with right:
         st.dataframe(
             lens.head(10).assign(
-                signal=lens["signal"].replace(gate_charts.SYMBOLS),
+                signal=lens["signal"].replace(gate_layout.SYMBOLS),
                 unit=[labels[u] for u in lens["unit"].head(10)],
             ),
             hide_index=True,
@@ -163,7 +163,7 @@ def clamp(reading: Reading, lens: pd.DataFrame, written: bool) -> None:
         again_table = analysis.bit_table(again)
         shown = [signal] if signal == "h" else [signal, "h"]
         signals = analysis.signal_table(again, analysis.unit_order(lens))
-        layout = gate_charts.lay_out(
+        layout = gate_layout.lay_out(
             again_table,
             signals[signals["signal"].isin(shown)],
             [s for s in shown if analysis.is_gate(s)],
@@ -216,7 +216,7 @@ def transplant(reading: Reading, written: bool) -> None:
     table = analysis.transplant_one(reading, a, b, bit)
     st.markdown(gate_words.transplant(table, reading, a, b, bit))
     strip = table.assign(right=table["right"] | ~table["later"])
-    layout = gate_charts.lay_out_strip(strip, bit, gates.ink())
+    layout = gate_layout.lay_out_strip(strip, bit, gates.ink())
     with gates.scroller("moved", len(table)):
         st.vega_lite_chart(
             spec={

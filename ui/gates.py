@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import engine, gate_charts, gate_equations, gate_words, inputs, palette, session
+from ui import (
+    engine,
+    gate_charts,
+    gate_equations,
+    gate_layout,
+    gate_words,
+    inputs,
+    palette,
+    session,
+)
 from ui.gate_data import Source, ask, source
 
 BITS = 64
@@ -152,7 +161,7 @@ def _chart(reading, table, order, bit: int, unit: int, written: bool) -> None:
     signals = analysis.signal_table(reading, order)
     names = list(reading.signals)
     gates = [name for name in names if analysis.is_gate(name)]
-    layout = gate_charts.lay_out(
+    layout = gate_layout.lay_out(
         table, signals, gates, analysis.unit_labels(reading.model.cell), ink()
     )
     with scroller("sum", len(table)):
@@ -161,7 +170,7 @@ def _chart(reading, table, order, bit: int, unit: int, written: bool) -> None:
                 **gate_charts.sum_spec(layout.height, len(table), written=written),
                 "datasets": {
                     **layout.datasets,
-                    "picked": gate_charts.picked_rows(layout, bit, unit),
+                    "picked": gate_layout.picked_rows(layout, bit, unit),
                 },
             },
             key="sum_chart",

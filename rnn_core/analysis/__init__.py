@@ -21,6 +21,7 @@ from rnn_core.analysis.experiments import (
 )
 from rnn_core.analysis.lens import TELLS, appearance, auc, carry_lens, first_over, unit_order
 from rnn_core.analysis.machine import Automaton, automaton, full_adder, share
+from rnn_core.analysis.observe import warm_up
 from rnn_core.analysis.reading import Reading, bit_table, is_gate, read, signal_table, unit_labels
 from rnn_core.analysis.space import Space, path, state_space
 
@@ -58,4 +59,5 @@ __all__ = [
     "transplants",
     "unit_labels",
     "unit_order",
+    "warm_up",
 ]

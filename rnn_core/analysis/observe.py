@@ -63,6 +63,12 @@ def observe(
     return logits, Trace(h, None, gates)
 
 
+def warm_up(model: Adder) -> None:
+    """Compile what looking at a network of this shape takes: seconds of work for each of two."""
+    for count in (1, 2):
+        observe(model, np.zeros((count, 2, 2)))
+
+
 def _block(values, start: int, rows: int) -> np.ndarray:
     """``rows`` rows of ``values`` from ``start``; zeros stand in for those past the end."""
     values = np.asarray(values)[start : start + rows]
