@@ -304,3 +304,10 @@ def test_memo_computes_once_and_keeps_networks_apart():
 def test_the_machine_is_drawn_with_all_its_arrows():
     dot = gate_test_charts.machine_dot(analysis.full_adder(), "adder")
     assert dot.count("->") == 4 and "1 1 / 0" in dot and "0 0 / 1" in dot
+
+
+def test_what_a_link_asks_for_in_vain_is_said(page):
+    app = opened(page, test="Clamp", sort="Size", bit="99", a="7", hold="update gate z")
+    assert [t.value.split(": ", 1)[1] for t in app.toast] == [
+        "sort=Size (shown: What they know of the carry), bit=99 (shown: 2)."
+    ]

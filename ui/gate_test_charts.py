@@ -91,9 +91,17 @@ def clamp_spec() -> dict:
     return bare(alt.layer(line, dots).properties(height=210))
 
 
+#: A path of at most so many bits has every bit labelled.
+LABELLED = 20
+
+
 @cache
-def space_spec() -> dict:
-    """States in two principal components, and the path of one sum. Datasets: points, path."""
+def space_spec(bits: int) -> dict:
+    """States in two principal components, and the path of a sum of ``bits`` bits.
+
+    A long path is drawn fainter and its bits are not labelled. Datasets: points, path.
+    """
+    short = bits <= LABELLED
     scale = alt.Scale(domain=[0, 1], range=list(palette.CARRY))
     color = alt.Color(
         "carry:N",
@@ -115,8 +123,12 @@ def space_spec() -> dict:
         .encode(x, y, color, shape)
     )
     trail = alt.Chart(alt.NamedData("path"))
-    line = trail.mark_line(color=PICKED, strokeWidth=1.5, opacity=0.8).encode(x, y, order="bit:Q")
-    stops = trail.mark_point(filled=True, size=110, opacity=1, stroke=PICKED).encode(
+    line = trail.mark_line(
+        color=PICKED, strokeWidth=1.5 if short else 1, opacity=0.8 if short else 0.3
+    ).encode(x, y, order="bit:Q")
+    stops = trail.mark_point(
+        filled=True, size=110 if short else 50, opacity=1, stroke=PICKED
+    ).encode(
         x,
         y,
         color,
@@ -126,7 +138,8 @@ def space_spec() -> dict:
     labels = trail.mark_text(
         align="left", dx=8, dy=-7, fontSize=12, fontWeight=600, color=PICKED
     ).encode(x, y, text="bit:Q")
-    return bare(alt.layer(points, line, stops, labels).properties(height=380))
+    layers = [points, line, stops, *([labels] if short else [])]
+    return bare(alt.layer(*layers).properties(height=460))
 
 
 CURVES = {
@@ -181,7 +194,13 @@ def appearance_spec() -> dict:
     return bare(alt.layer(now, line).properties(height=280))
 
 
-def machine_dot(transitions: pd.DataFrame, title: str, names: Sequence[str] | None = None) -> str:
+def machine_dot(
+    transitions: pd.DataFrame,
+    title: str,
+    names: Sequence[str] | None = None,
+    *,
+    ink: str = palette.MARKER,
+) -> str:
     """A machine as a DOT graph. An edge reads ``a b / bit``; the start has a double ring.
 
     ``transitions`` has rows (state, a, b, next, bit); rows with next -1 are left out.
@@ -190,7 +209,6 @@ def machine_dot(transitions: pd.DataFrame, title: str, names: Sequence[str] | No
     edges: dict[tuple[int, int], list[str]] = {}
     for row in known.itertuples():
         edges.setdefault((row.state, row.next), []).append(f"{row.a} {row.b} / {row.bit}")
-    ink = palette.MARKER
     lines = [
         "digraph machine {",
         'rankdir=LR; bgcolor="transparent"; nodesep=0.5; ranksep=1.1;',

@@ -14,14 +14,6 @@ if TYPE_CHECKING:
 
     from rnn_core.analysis import Reading
 
-TESTS = {
-    "lens": "Carry lens",
-    "clamp": "Clamp",
-    "transplant": "Transplant",
-    "automaton": "Automaton",
-    "space": "State space",
-    "appearance": "When it appeared",
-}
 WIDTHS = (5, 16, 64)
 #: At most so many states are drawn; a larger machine is shown as its table.
 DRAWN = 8
@@ -31,10 +23,10 @@ def tests(shown: Source, step: int, reading: Reading, lens: pd.DataFrame, writte
     st.divider()
     chosen = st.segmented_control(
         "What do the gates mean? Test it.",
-        list(TESTS),
+        list(gate_words.TESTS),
         default="lens",
         required=True,
-        format_func=TESTS.get,
+        format_func=gate_words.TESTS.get,
         key="test",
         bind="query-params",
         persist_state="session",
@@ -240,7 +232,9 @@ def automaton(model) -> None:
     with left:
         if found.states <= DRAWN:
             st.graphviz_chart(
-                gate_test_charts.machine_dot(found.transitions, "inside the network"),
+                gate_test_charts.machine_dot(
+                    found.transitions, "inside the network", ink=gates.ink()
+                ),
                 width=430,
                 alt="The machine found in the network: its states and transitions",
             )
@@ -249,7 +243,10 @@ def automaton(model) -> None:
     with right:
         st.graphviz_chart(
             gate_test_charts.machine_dot(
-                analysis.full_adder(), "the true full adder", ["no carry", "carry"]
+                analysis.full_adder(),
+                "the true full adder",
+                ["no carry", "carry"],
+                ink=gates.ink(),
             ),
             width=430,
             alt="The full adder: two states, no carry and carry",
@@ -274,7 +271,7 @@ def space(reading: Reading) -> None:
     with left:
         st.vega_lite_chart(
             spec={
-                **gate_test_charts.space_spec(),
+                **gate_test_charts.space_spec(len(path)),
                 "datasets": {"points": cloud.points, "path": path},
             },
             key="space_chart",

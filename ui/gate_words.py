@@ -21,6 +21,15 @@ NAMES = {
     "c": "cell state c",
 }
 
+TESTS = {
+    "lens": "Carry lens",
+    "clamp": "Clamp",
+    "transplant": "Transplant",
+    "automaton": "Automaton",
+    "space": "State space",
+    "appearance": "When it appeared",
+}
+
 INFER = {
     "lens": "**May be inferred:** whether a value, read alone, tells the carry. "
     "**May not:** that the network uses it. A fading memory of the last bits gives untrained units "

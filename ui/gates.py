@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ui import (
+    address,
     engine,
     gate_charts,
     gate_equations,
@@ -20,6 +21,15 @@ BITS = 64
 FIRST = {"a": 211, "b": 69}  # two runs of carries, one of three bits
 READINGS = {"lowest": "Lowest bit first", "written": "As written"}
 SORTS = {"carry": "What they know of the carry", "index": "Index"}
+
+#: What the address calls the values of a choice.
+LABELS = {
+    "show": READINGS.get,
+    "sort": SORTS.get,
+    "test": gate_words.TESTS.get,
+    "hold": gate_words.NAMES.get,
+    "hold_unit": lambda unit: "every unit" if unit < 0 else str(unit),
+}
 
 
 def show() -> None:
@@ -39,7 +49,8 @@ def show() -> None:
         )
         return
     try:
-        _show(shown, top)
+        with address.checked("gates", LABELS):
+            _show(shown, top)
     except NotApplicable as error:
         st.error(str(error), icon=":material/error:")
 

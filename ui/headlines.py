@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from rnn_core.cards import read_card
-from ui import engine, headline_models
+from ui import address, engine, headline_models
 from ui import headline_words as words
 from ui.headline_controls import beginning, controls
 from ui.headline_desk import Desk, Place, Settings, desk
@@ -168,7 +168,7 @@ def page() -> None:
         "<style>.st-key-prefix input {font-size: 1.45rem; padding: 0.7rem 0.8rem; height: auto}"
         " .st-key-prefix [data-baseweb] {height: auto}</style>"
     )
-    with st.sidebar:
+    with st.sidebar, address.checked("headlines", {"model": words.model_label}):
         names, settings = controls(me)
     top = st.container()
     typed = beginning(me)

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import streamlit as st
 
 from rnn_core.settings import DATA, LOSSES, ORDERS, UNITS, WEIGHTS, AdditionSettings
-from ui import words
+from ui import address, words
 
 DEFAULTS = AdditionSettings()
 PRESETS = {"Exact": DEFAULTS, "Tutorial, 2017": AdditionSettings.tutorial()}
@@ -18,10 +18,26 @@ RATES = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1]
 PRESET_FIELDS = [f.name for f in fields(AdditionSettings) if f.name != "seed"]
 
 
+#: What the address calls the values of a choice.
+LABELS = {
+    "unit": words.UNITS.get,
+    "order": words.ORDERS.get,
+    "loss": words.LOSSES.get,
+    "data": words.DATA.get,
+    "weights": words.WEIGHTS.get,
+}
+
+
 def recipe() -> AdditionSettings:
+    """The settings that the controls hold."""
+    with address.checked("train", LABELS):
+        return controls()
+
+
+def controls() -> AdditionSettings:
     """The controls. Each keeps its value in the address, where it differs from the default."""
     above = st.container()
-    unit = choice("unit", UNITS, words.UNITS, "The kind of recurrent cell.")
+    unit = choice("unit", UNITS, "The kind of recurrent cell.")
     units = sizes("units", "Units", SIZES, "How many numbers the network remembers.")
     bits = st.slider(
         "Bits in a sum",
@@ -53,21 +69,18 @@ def recipe() -> AdditionSettings:
     order = choice(
         "order",
         ORDERS,
-        words.ORDERS,
         "In which order the bits are read. Highest first, a one-way network cannot know the carry.",
     )
     with st.expander("More"):
-        loss = choice("loss", LOSSES, words.LOSSES, "What training makes small.")
+        loss = choice("loss", LOSSES, "What training makes small.")
         data = choice(
             "data",
             DATA,
-            words.DATA,
             "Fresh sums at every step, or one fixed batch over and over.",
         )
         weights = choice(
             "weights",
             WEIGHTS,
-            words.WEIGHTS,
             "How weights are drawn at the start: Glorot's width, or the tutorial's 0.01.",
         )
         batch = sizes("batch_size", "Sums in a batch", BATCHES, "Sums that each step learns from.")
@@ -106,12 +119,12 @@ def preset_of(settings: AdditionSettings) -> str | None:
     return next((n for n, p in PRESETS.items() if replace(p, seed=settings.seed) == settings), None)
 
 
-def choice(name: str, options, labels: dict, help: str):
+def choice(name: str, options, help: str):
     return st.selectbox(
         name.capitalize() if name != "weights" else "First weights",
         list(options),
         list(options).index(getattr(DEFAULTS, name)),
-        format_func=labels.get,
+        format_func=LABELS[name],
         key=name,
         bind="query-params",
         help=help,

@@ -1,0 +1,49 @@
+"""The address bar: what a link asks for and a page does not offer is said, not passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import streamlit as st
+
+
+@contextmanager
+def checked(page: str, labels: dict[str, Callable[[Any], str]]) -> Iterator[None]:
+    """Around a page's controls: on its first run, name the values that they did not take.
+
+    Streamlit drops from the address what a control can't use, silently, and a default likewise.
+    ``labels`` give, by control, the words in which the address holds a value.
+    """
+    first = f"address_{page}" not in st.session_state
+    st.session_state[f"address_{page}"] = True
+    asked = st.query_params.to_dict() if first else {}
+    yield
+    refused = [
+        f"{name}={text} (shown: {_words(name, labels)})"
+        for name, text in asked.items()
+        if name not in st.query_params and not _is(text, name, labels)
+    ]
+    if refused:
+        st.toast(
+            f"The address asks for what this page does not offer: {', '.join(refused)}.",
+            icon=":material/link_off:",
+            duration="infinite",
+        )
+
+
+def _words(name: str, labels: dict[str, Callable[[Any], str]]) -> str:
+    value = st.session_state.get(name)
+    return labels[name](value) if name in labels else str(value)
+
+
+def _is(text: str, name: str, labels: dict[str, Callable[[Any], str]]) -> bool:
+    """Whether ``text`` is how the address writes the value that control ``name`` has."""
+    value = st.session_state.get(name)
+    if value is None or text in (str(value), _words(name, labels)):
+        return True
+    try:
+        return float(text) == float(value)
+    except (TypeError, ValueError):
+        return False
