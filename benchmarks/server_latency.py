@@ -77,24 +77,34 @@ def choose(page: Page, control: str, option: str) -> None:
     page.get_by_role("option", name=option).click()
 
 
-def measure(browser: Browser, folder: Path) -> list[tuple[str, str, str]]:
-    rows: list[tuple[str, str, str]] = []
+class Table:
+    """Rows of what was measured; each is told on stderr as it comes."""
 
-    def row(what: str, value: str, goal: str = "") -> None:
-        rows.append((what, value, goal))
+    def __init__(self):
+        self.rows: list[tuple[str, str, str]] = []
+
+    def row(self, what: str, value: str, goal: str = "") -> None:
+        self.rows.append((what, value, goal))
         print(f"{what}: {value}", file=sys.stderr, flush=True)
 
+    def print(self) -> None:
+        print("| what | measured | goal |\n| --- | --- | --- |")
+        for cells in self.rows:
+            print("| " + " | ".join(cells) + " |")
+
+
+def fresh_server(table: Table, browser: Browser, folder: Path) -> Server:
+    """From starting a server to the first visitor's first points."""
     start = time.perf_counter()
     server = Server(folder / "log.txt").wait()
-    up = time.perf_counter() - start
+    table.row("server answers, after its start", f"{time.perf_counter() - start:.2f} s")
     page = visitor(browser, server)
     page.wait_for_selector(TITLE)
     painted = time.perf_counter() - start
     before = page.locator('h2:has-text("One moment")').count() == 1
-    row("server answers, after its start", f"{up:.2f} s")
-    row("page painted, after the server's start", f"{painted:.2f} s")
-    row("TensorFlow still loading at first paint", "yes" if before else "no", "yes")
-    row("fresh server: first click to first point", f"{first_point(page):.2f} s", "3 s")
+    table.row("page painted, after the server's start", f"{painted:.2f} s")
+    table.row("TensorFlow still loading at first paint", "yes" if before else "no", "yes")
+    table.row("fresh server: first click to first point", f"{first_point(page):.2f} s", "3 s")
     page.get_by_role("heading", name="Solved").wait_for()
     button(page, "Run").wait_for()
 
@@ -105,13 +115,13 @@ def measure(browser: Browser, folder: Path) -> list[tuple[str, str, str]]:
         times.append(first_point(page))
         button(page, "Pause").click()
         button(page, "Run").wait_for()
-    row(
-        "after Reset: click to first point, median of 3",
-        f"{statistics.median(times):.2f} s",
-        "0.5 s",
-    )
+    middle = statistics.median(times)
+    table.row("after Reset: click to first point, median of 3", f"{middle:.2f} s", "0.5 s")
     page.context.close()
+    return server
 
+
+def later_visitors(table: Table, browser: Browser, server: Server) -> None:
     times, paints = [], []
     for seed in range(3):
         start = time.perf_counter()
@@ -121,13 +131,13 @@ def measure(browser: Browser, folder: Path) -> list[tuple[str, str, str]]:
         seconds_to(page, SAYS, "Press Run")
         times.append(first_point(page))
         page.context.close()
-    row("later visitor: page painted, median of 3", f"{statistics.median(paints):.2f} s")
-    row(
-        "later visitor: click to first point, median of 3",
-        f"{statistics.median(times):.2f} s",
-        "0.5 s",
-    )
+    middle = statistics.median
+    table.row("later visitor: page painted, median of 3", f"{middle(paints):.2f} s")
+    table.row("later visitor: click to first point, median of 3", f"{middle(times):.2f} s", "0.5 s")
 
+
+def one_visitor(table: Table, browser: Browser, server: Server) -> None:
+    """A slider's answer while training flat out, and what training costs."""
     page = visitor(browser, server)
     seconds_to(page, SAYS, "Press Run")
     choose(page, "Stop when solved", "Never")
@@ -140,73 +150,75 @@ def measure(browser: Browser, folder: Path) -> list[tuple[str, str, str]]:
         slider.press("ArrowLeft" if k % 2 == 0 else "ArrowRight")
         times.append(seconds_to(page, SAYS, f"on: rate {rate},"))
         page.wait_for_timeout(400)
-    row(
+    table.row(
         "a slider's answer while training flat out, median of 9",
         f"{statistics.median(times):.2f} s",
         "0.3 s",
     )
-    row("the slowest of them", f"{max(times):.2f} s")
+    table.row("the slowest of them", f"{max(times):.2f} s")
     now, start = step(page), time.perf_counter()
     page.wait_for_timeout(3000)
-    row(
-        "steps a second, one visitor flat out",
-        f"{(step(page) - now) / (time.perf_counter() - start):,.0f}",
-    )
+    pace = (step(page) - now) / (time.perf_counter() - start)
+    table.row("steps a second, one visitor flat out", f"{pace:,.0f}")
 
     choose(page, "Speed", "2 steps/s")
     page.wait_for_timeout(2000)
-    used, start = cpu_seconds(server), time.perf_counter()
-    page.wait_for_timeout(5000)
-    share = (cpu_seconds(server) - used) / (time.perf_counter() - start)
-    row("CPU of the server for one visitor at 2 steps/s (2 polls/s)", f"{share:.0%} of a core")
-    button(page, "Pause").click()
-    button(page, "Run").wait_for()
+    share = load(page, server, 5)
+    table.row(
+        "CPU of the server for one visitor at 2 steps/s (2 polls/s)", f"{share:.0%} of a core"
+    )
+    page.context.close()
 
+
+def ten_visitors(table: Table, browser: Browser, server: Server) -> None:
+    """All of them flat out, and what is left when their tabs are closed."""
     pages = [visitor(browser, server, f"/?seed={seed}") for seed in range(VISITORS)]
-    for p in pages:
-        seconds_to(p, SAYS, "Press Run")
-        choose(p, "Stop when solved", "Never")
-        choose(p, "Speed", "Flat out")
-    for p in pages:
-        button(p, "Run").click()
-    for p in pages:
-        p.wait_for_function(CURVE)
-    before_steps = [step(p) for p in pages]
-    page.wait_for_timeout(5000)
-    moved = [step(p) - b for p, b in zip(pages, before_steps)]
-    row(
+    for page in pages:
+        seconds_to(page, SAYS, "Press Run")
+        choose(page, "Stop when solved", "Never")
+        choose(page, "Speed", "Flat out")
+    for page in pages:
+        button(page, "Run").click()
+    for page in pages:
+        page.wait_for_function(CURVE)
+    before = [step(page) for page in pages]
+    pages[0].wait_for_timeout(5000)
+    moved = [step(page) - b for page, b in zip(pages, before)]
+    table.row(
         f"{VISITORS} visitors flat out, 5 s: those that moved",
         f"{sum(m > 0 for m in moved)}",
         f"{VISITORS}",
     )
-    row("the fewest and the most steps among them", f"{min(moved):,} and {max(moved):,}")
-    used = cpu_seconds(server)
-    page.wait_for_timeout(3000)
-    row("CPU of the server meanwhile", f"{(cpu_seconds(server) - used) / 3:.0%} of a core")
-    for p in pages:
-        p.context.close()
-    page.wait_for_timeout(1000)
-    used = cpu_seconds(server)
-    page.wait_for_timeout(4000)
-    row(
-        "CPU of the server 1 s after their tabs closed",
-        f"{(cpu_seconds(server) - used) / 4:.0%} of a core",
-        "0 %",
-    )
-    page.context.close()
-    server.stop()
-    return rows
+    table.row("the fewest and the most steps among them", f"{min(moved):,} and {max(moved):,}")
+    table.row("CPU of the server meanwhile", f"{load(pages[0], server, 3):.0%} of a core")
+    idle = browser.new_page()
+    for page in pages:
+        page.context.close()
+    idle.wait_for_timeout(1000)
+    share = load(idle, server, 4)
+    table.row("CPU of the server 1 s after their tabs closed", f"{share:.0%} of a core", "0 %")
+    idle.close()
+
+
+def load(page: Page, server: Server, seconds: int) -> float:
+    """The cores that the server keeps busy over the next ``seconds``."""
+    used, start = cpu_seconds(server), time.perf_counter()
+    page.wait_for_timeout(1000 * seconds)
+    return (cpu_seconds(server) - used) / (time.perf_counter() - start)
 
 
 def main() -> None:
+    table = Table()
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGS)
-        rows = measure(browser, Path(folder))
+        print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start\n")
+        server = fresh_server(table, browser, Path(folder))
+        later_visitors(table, browser, server)
+        one_visitor(table, browser, server)
+        ten_visitors(table, browser, server)
+        server.stop()
         browser.close()
-    print(f"\n{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end\n")
-    print("| what | measured | goal |\n| --- | --- | --- |")
-    for cells in rows:
-        print("| " + " | ".join(cells) + " |")
+    table.print()
 
 
 if __name__ == "__main__":

@@ -262,8 +262,7 @@ def test_what_a_link_asks_for_in_vain_is_said_once():
     run(app)
     (toast,) = app.toast
     assert toast.value.endswith(
-        ": learning_rate=1.0 (shown: 0.02), bits=99 (shown: 5),"
-        " order=x (shown: Lowest bit first)."
+        ": learning_rate=1.0 (shown: 0.02), bits=99 (shown: 5), order=x (shown: Lowest bit first)."
     )
     assert app.session_state.visit.settings.unit == "lstm"
     assert not run(app).toast

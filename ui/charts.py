@@ -80,7 +80,7 @@ def loss_spec(log: bool) -> dict:
         axis=alt.Axis(tickCount=6, format=",d", grid=False),
     )
     scale = alt.Scale(type="log", nice=False) if log else alt.Scale(zero=True, nice=True)
-    axis = alt.Axis(tickCount=5, format=".0e" if log else "~g", gridOpacity=0.6)
+    axis = alt.Axis(tickCount=5, format="~g", gridOpacity=0.6)
     y = alt.Y("loss:Q", title="loss", scale=scale, axis=axis)
     rows = _base()
     if log:  # a loss that underflowed to 0 has no place on this axis
