@@ -106,6 +106,9 @@ def warm(settings: Any) -> bool:
 
 def _prepare() -> None:
     try:
+        # What the pages draw with comes first: the first visitor waits for that, not for TensorFlow.
+        from ui import charts  # noqa: F401
+
         started = time.perf_counter()
         from rnn_core import training  # noqa: F401  (this is the import of TensorFlow)
 
