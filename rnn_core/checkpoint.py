@@ -121,6 +121,15 @@ def read_config(folder, name: str = CONFIG) -> dict:
     return config
 
 
+def digest(model: Any) -> str:
+    """A sha256 of a model's weights, by which two models can be told apart."""
+    found = hashlib.sha256()
+    for name, value in leaves(model):
+        found.update(name.encode())
+        found.update(np.ascontiguousarray(value).tobytes())
+    return found.hexdigest()
+
+
 def leaves(model: Any, prefix: str = "") -> list[tuple[str, tf.Tensor]]:
     """The model's weights with their names, like ``cell.W`` and ``stack.cells.0.U``."""
     if not isinstance(model, tuple):

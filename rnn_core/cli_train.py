@@ -13,6 +13,9 @@ from pathlib import Path
 
 from rnn_core import quiet
 
+#: What a model to start from decides.
+SHAPE = ("unit", "depth", "units", "embedding", "buckets", "skip")
+
 
 def add_command(commands) -> None:
     """Add the command to ``commands``, what `ArgumentParser.add_subparsers` returned."""
@@ -21,6 +24,9 @@ def add_command(commands) -> None:
     train.add_argument("--out", required=True, help="folder of the model; resumes what is there")
     train.add_argument("--valid", metavar="FILE", help="to select on (else rows held out by seed)")
     train.add_argument("--test", metavar="FILE", help="to report on")
+    train.add_argument(
+        "--start", metavar="FOLDER", help="begin with this model; its shape is taken over"
+    )
     add_column(train)
     train.add_argument("--group", metavar="COLUMN", help="column that says where a row came from")
     for option, of in (("--share", "each pass"), ("--last-share", "the last pass")):
@@ -61,7 +67,8 @@ def add_command(commands) -> None:
         "--save-every", type=float, default=120, help="seconds between checkpoints (120)"
     )
     train.add_argument("--threads", type=int, help="processor cores to use (all)")
-    train.set_defaults(run=run_train)
+    shape = {name: train.get_default(name) for name in SHAPE}
+    train.set_defaults(run=lambda args: run_train(args, shape))
 
 
 def _share(value: str) -> tuple[str, float]:
@@ -88,7 +95,26 @@ def add_column(command) -> None:
     command.add_argument("--column", default="headline_text", help="of a CSV (headline_text)")
 
 
-def run_train(args) -> int:
+def take_shape(args, defaults: dict) -> None:
+    """Set the options in `SHAPE` to what the model in ``args.start`` was trained with.
+
+    ValueError where one was given and says otherwise.
+    """
+    from rnn_core import checkpoint
+    from rnn_core.language_training import LanguageSettings
+
+    config = checkpoint.read_config(args.start)
+    if "settings" not in config:
+        raise ValueError(f"{args.start} does not say how it was trained: it can't be started from")
+    saved = LanguageSettings.of(config["settings"])
+    for name in SHAPE:
+        given, wanted = getattr(args, name), getattr(saved, name)
+        if given not in (defaults[name], wanted):
+            raise ValueError(f"{name} must be {wanted!r}, as in {args.start}, got {given!r}")
+        setattr(args, name, wanted)
+
+
+def run_train(args, shape: dict) -> int:
     from rnn_core import text
 
     data, skipped = text.read(args.file, column=args.column, group=args.group)
@@ -109,9 +135,13 @@ def run_train(args) -> int:
     if args.threads:
         tf.config.threading.set_intra_op_parallelism_threads(args.threads)
         tf.config.threading.set_inter_op_parallelism_threads(args.threads)
-    from rnn_core import language_report
+    from rnn_core import checkpoint, language_report
     from rnn_core.language_training import LanguageRun, LanguageSettings
 
+    start = None
+    if args.start:
+        take_shape(args, shape)
+        start = checkpoint.load(args.start)
     settings = LanguageSettings(
         unit=args.unit,
         depth=args.depth,
@@ -131,7 +161,7 @@ def run_train(args) -> int:
         last_shares=tuple(args.last_share),
         seed=args.seed,
     )
-    run = LanguageRun(settings, data, valid, args.out)
+    run = LanguageRun(settings, data, valid, args.out, start=start)
     say = print if run.cluster.chief else lambda *_: None
     if run.step:
         say(f"going on from step {run.step:,} of {run.steps:,}")
@@ -153,10 +183,22 @@ def run_train(args) -> int:
     finally:
         progress.close()
     command = language_report.command_of(
-        settings, names, args.out, column=args.column, group=args.group, threads=args.threads
+        settings,
+        names,
+        args.out,
+        start=args.start,
+        column=args.column,
+        group=args.group,
+        threads=args.threads,
     )
     metrics = language_report.finish(
-        run, names=names, command=command, split=split, test=test, cores=args.threads
+        run,
+        names=names,
+        command=command,
+        split=split,
+        test=test,
+        cores=args.threads,
+        start=args.start,
     )
     if metrics:
         figures = ", ".join(f"{name} {bits}" for name, bits in metrics["bits_per_char"].items())

@@ -76,6 +76,12 @@ class CharLM(NamedTuple):
         """The same model with its n-gram tables rounded to bytes, to be kept and used."""
         return self._replace(ngrams=tuple(ByteTable.of(table) for table in self.ngrams))
 
+    def in_floats(self) -> CharLM:
+        """The same model with its n-gram tables as tensors, to be trained."""
+        return self._replace(
+            ngrams=tuple(look_up(table, tf.range(table.shape[0])) for table in self.ngrams)
+        )
+
     @property
     def order(self) -> int:
         """How many characters back the embeddings see."""

@@ -81,6 +81,7 @@ def finish(
     split: str,
     test: text.Headlines | None = None,
     cores: int | None = None,
+    start: str | Path | None = None,
     folder: str | Path | None = None,
 ) -> dict:
     """Write the run's best weights and metrics.json to ``folder``; return what the latter holds.
@@ -88,8 +89,9 @@ def finish(
     ``folder`` is the run's own if None. Every figure is that of the weights as saved: float16, and
     the n-gram tables in bytes.
     ``names`` are the data files of "train", "valid" and "test", ``split`` says in words how they
-    came about, ``cores`` how many were used (all if None). With several workers only the chief
-    writes; the others get {}.
+    came about, ``cores`` how many were used (all if None), ``start`` the folder of the model that
+    was begun with: what its metrics.json says of its training comes before this run's. With
+    several workers only the chief writes; the others get {}.
     """
     if not run.cluster.chief:
         return {}
@@ -105,6 +107,7 @@ def finish(
     model = checkpoint.load(folder)
     rows = np.random.default_rng(0).permutation(len(run.data))[:TRAIN_ROWS]
     sets = {"train": run.data.take(rows), "valid": run.valid, "test": test}
+    earlier = [training_of(start)] if start else []
     known, words = words_known(model, run.data.texts())
     metrics = {
         **report_figures(model, {name: rows for name, rows in sets.items() if rows is not None}),
@@ -121,21 +124,32 @@ def finish(
         },
         "split": split,
         "seed": run.settings.seed,
-        "command": command,
+        "command": " && ".join([*(before["command"] for before in earlier), command]),
         "hardware": {
             "cpu": cpu_model(),
             "cores": cores or os.cpu_count(),
             "workers": run.cluster.workers,
         },
         "tensorflow": tf.__version__,
-        "minutes": round(run.seconds / 60, 1),
-        "characters_trained_on": sum(characters(run)[: run.step]),
-        "history": run.history,
+        "minutes": round(run.seconds / 60 + sum(before["minutes"] for before in earlier), 1),
+        "characters_trained_on": sum(characters(run)[: run.step])
+        + sum(before["characters_trained_on"] for before in earlier),
+        "history": [row for before in earlier for row in before["history"]] + run.history,
     }
     path = folder / (METRICS + ".new")
     path.write_text(json.dumps(metrics, indent=2) + "\n")
     os.replace(path, folder / METRICS)
     return metrics
+
+
+def training_of(folder: str | Path) -> dict:
+    """What the metrics.json of a model says of its training: command, minutes, passes."""
+    path = Path(folder) / METRICS
+    try:
+        found = json.loads(path.read_text())
+        return {k: found[k] for k in ("command", "minutes", "characters_trained_on", "history")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} does not say how the model was trained ({error!r})") from error
 
 
 def words_known(model: CharLM, headlines: Iterable[str]) -> tuple[int, int]:
@@ -153,6 +167,7 @@ def command_of(
     names: dict[str, str],
     out: str | Path,
     *,
+    start: str | Path | None = None,
     column: str = "headline_text",
     group: str | None = None,
     threads: int | None = None,
@@ -165,6 +180,7 @@ def command_of(
         if name in names
         for w in (f"--{name}", Path(names[name]).name)
     ]
+    words += ["--start", Path(start).name] if start else []
     words += ["--column", column] if column != "headline_text" else []
     words += ["--group", group] if group else []
     for field, default in ((f.name, f.default) for f in dataclasses.fields(settings)):

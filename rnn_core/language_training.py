@@ -98,10 +98,17 @@ class LanguageRun:
 
     ``folder`` holds the finished model (best weights by validation) and, in ``resume``, the last
     checkpoint. All randomness comes from (seed, step), so where a run was cut leaves no trace.
+    ``start`` is a model to begin with, of the shape that the settings say; else one is drawn.
     """
 
     def __init__(
-        self, settings: LanguageSettings, data: text.Headlines, valid: text.Headlines, folder
+        self,
+        settings: LanguageSettings,
+        data: text.Headlines,
+        valid: text.Headlines,
+        folder,
+        *,
+        start: CharLM | None = None,
     ):
         self.settings, self.data, self.valid = settings, data, valid
         self.folder = Path(folder)
@@ -125,6 +132,12 @@ class LanguageRun:
             skip=settings.skip,
             seed=settings.seed,
         )
+        self._start = None
+        if start is not None:
+            start = start.in_floats()
+            if (theirs := checkpoint.describe(start)) != (mine := checkpoint.describe(model)):
+                raise ValueError(f"the model to start from must be {mine}, got {theirs}")
+            model, self._start = start, checkpoint.digest(start)
         self.state = Training(model, Moments.zeros(model), model)
         if self.cluster.chief and (self.folder / "resume" / checkpoint.CONFIG).exists():
             self._load()
@@ -140,7 +153,8 @@ class LanguageRun:
         """What must be equal for a checkpoint to belong to this run."""
         chars = int(self.data.starts[-1])
         settings = json.loads(json.dumps(dataclasses.asdict(self.settings)))
-        return {"settings": settings, "headlines": len(self.data), "characters": chars}
+        start = {"start": self._start} if self._start else {}
+        return {"settings": settings, "headlines": len(self.data), "characters": chars, **start}
 
     def train(
         self,

@@ -97,6 +97,36 @@ def test_train_goes_on_where_it_ended_and_refuses_another_recipe(files, trained,
     assert "is of another run" in capsys.readouterr().err
 
 
+def test_train_begins_with_another_model(files, trained, tmp_path, capsys):
+    out = tmp_path / "more"
+    options = ["train", str(files / "train.csv"), "--valid", str(files / "valid.csv")]
+    options += ["--start", str(trained), "--epochs", "1", "--batch-size", "8", "--out", str(out)]
+    assert main(options) == 0
+    first, second = (json.loads((f / "metrics.json").read_text()) for f in (trained, out))
+    assert second["command"].startswith(first["command"] + " && python -m rnn_core train ")
+    assert "--unit gru --depth 2 --units 12" in second["command"].split("&&")[1]
+    assert "--start small" in second["command"]
+    assert second["characters_trained_on"] > first["characters_trained_on"] + 80
+    assert [row["epoch"] for row in second["history"]] == [1, 2, 1]
+    assert second["history"][2]["train"] < first["history"][0]["train"]  # not from nothing
+    # As it was begun, not as the folder now is: the same command goes on, another start does not.
+    capsys.readouterr()
+    assert main(options) == 0 and "going on from step" in capsys.readouterr().out
+    options[options.index("--start") + 1] = str(out)
+    assert main(options) == 2 and "its start is" in capsys.readouterr().err
+
+
+def test_a_model_to_begin_with_keeps_its_shape(files, trained, tmp_path, capsys):
+    options = ["train", str(files / "train.csv"), "--start", str(trained)]
+    assert main([*options, "--out", str(tmp_path / "x"), "--units", "13"]) == 2
+    assert "units must be 12, as in" in capsys.readouterr().err
+    bare = tmp_path / "bare"
+    checkpoint.save(checkpoint.load(trained), bare)
+    options[-1] = str(bare)
+    assert main([*options, "--out", str(tmp_path / "x")]) == 2
+    assert "does not say how it was trained" in capsys.readouterr().err
+
+
 def test_rows_are_held_out_where_no_file_is_given(files):
     headlines, _ = text.read(files / "train.csv")
     rest, held = text.hold_out(headlines, seed=3)
