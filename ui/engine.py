@@ -25,7 +25,7 @@ _lock = threading.Lock()
 _thread: threading.Thread | None = None
 _imported = threading.Event()
 _failure: list[BaseException] = []
-_compiling: set[Any] = set()
+_compiling: dict[Any, threading.Thread] = {}
 _warm: set[Any] = set()
 _errors: dict[Any, str] = {}
 
@@ -88,10 +88,10 @@ def compiled(settings: Any) -> bool:
             raise RuntimeError(_errors.pop(key))
         if key not in _compiling:
             _warm.discard(key)
-            _compiling.add(key)
-            threading.Thread(
+            _compiling[key] = threading.Thread(
                 target=_compile, args=(key, settings), name="engine-compile", daemon=True
-            ).start()
+            )
+            _compiling[key].start()
     return done
 
 
@@ -110,7 +110,7 @@ def _prepare() -> None:
         from ui import charts  # noqa: F401
 
         started = time.perf_counter()
-        from rnn_core import training  # noqa: F401  (this is the import of TensorFlow)
+        from rnn_core import training  # this is the import of TensorFlow
 
         _tame_streamlit()
         log.info("core imported in %.1f s", time.perf_counter() - started)
@@ -122,6 +122,9 @@ def _prepare() -> None:
         _imported.set()
     for settings in (AdditionSettings(), AdditionSettings.tutorial()):
         compiled(settings)
+        # One after the other: somebody may be waiting for the first.
+        if thread := _compiling.get(training.program_key(settings)):
+            thread.join()
 
 
 def _compile(key: Any, settings: Any) -> None:
@@ -140,7 +143,7 @@ def _compile(key: Any, settings: Any) -> None:
         _errors[key] = f"This network could not be compiled: {error}"
     finally:
         with _lock:
-            _compiling.discard(key)
+            _compiling.pop(key, None)
 
 
 def _tame_streamlit() -> None:

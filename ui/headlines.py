@@ -177,7 +177,9 @@ def page() -> None:
         for name in broken:
             st.error(unusable(name, broken), icon=":material/broken_image:")
     if coming:
-        st.fragment(waiting, run_every=0.3)(names if not there and not broken else coming)
+        # A poll holds up the import of TensorFlow, so there are few until it is in.
+        every = 0.3 if engine.ready() else 1.0
+        st.fragment(waiting, run_every=every)(names if not there and not broken else coming)
     prefix = prepared(typed, there) if engine.ready() else None
     if prefix is None or not there:
         trouble = engine.ready() and prefix is None

@@ -231,7 +231,8 @@ with st.sidebar:
     st.caption(equations.NOTES[settings.unit])
 me.apply(settings)
 transport(me)
-interval = SPEEDS[me.speed][0] if me.training else 0.2
+# While TensorFlow is being imported a poll only holds up the import, which shares the interpreter.
+interval = 1.0 if me.run is None else SPEEDS[me.speed][0] if me.training else 0.2
 log = st.session_state.get("scale") == "Log"
 st.fragment(live, run_every=interval if me.busy else None)(log)
 st.subheader("Try it", anchor=False)
