@@ -308,6 +308,6 @@ def test_the_machine_is_drawn_with_all_its_arrows():
 
 def test_what_a_link_asks_for_in_vain_is_said(page):
     app = opened(page, test="Clamp", sort="Size", bit="99", a="7", hold="update gate z")
-    assert [t.value.split(": ", 1)[1] for t in app.toast] == [
+    assert [w.value.split(": ", 1)[1] for w in app.warning] == [
         "sort=Size (shown: What they know of the carry), bit=99 (shown: 2)."
     ]

@@ -254,22 +254,23 @@ def test_downloads_are_of_the_step_the_network_stands_at(app):
     assert b"run.advance(11)" in me.file("Script")
 
 
-def test_what_a_link_asks_for_in_vain_is_said_once():
+def test_what_a_link_asks_for_in_vain_is_said():
     app = AppTest.from_file("../app.py", default_timeout=60)
     asked = {"learning_rate": "1.0", "bits": "99", "unit": "LSTM", "order": "x", "seed": "0"}
     for name, value in asked.items():
         app.query_params[name] = value
     run(app)
-    (toast,) = app.toast
-    assert toast.value.endswith(
+    (warning,) = app.warning
+    assert warning.value.endswith(
         ": learning_rate=1.0 (shown: 0.02), bits=99 (shown: 5), order=x (shown: Lowest bit first)."
     )
     assert app.session_state.visit.settings.unit == "lstm"
-    assert not run(app).toast
+    assert run(app).warning
+    assert not click(app, "ok_train").warning
 
 
 def test_a_link_of_defaults_says_nothing():
     app = AppTest.from_file("../app.py", default_timeout=60)
     for name, value in {"learning_rate": "0.02", "noise": "0.3", "unit": "GRU"}.items():
         app.query_params[name] = value
-    assert not run(app).toast
+    assert not run(app).warning

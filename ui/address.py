@@ -11,26 +11,38 @@ import streamlit as st
 
 @contextmanager
 def checked(page: str, labels: dict[str, Callable[[Any], str]]) -> Iterator[None]:
-    """Around a page's controls: on its first run, name the values that they did not take.
+    """Around a page's controls: on its first run, note the values that they did not take.
 
     Streamlit drops from the address what a control can't use, silently, and a default likewise.
-    ``labels`` give, by control, the words in which the address holds a value.
+    ``labels`` give, by control, the words in which the address holds a value. `complain` shows it.
     """
-    first = f"address_{page}" not in st.session_state
-    st.session_state[f"address_{page}"] = True
-    asked = st.query_params.to_dict() if first else {}
+    key = f"refused_{page}"
+    asked = {} if key in st.session_state else st.query_params.to_dict()
     yield
+    if key in st.session_state:
+        return
     refused = [
         f"{name}={text} (shown: {_words(name, labels)})"
         for name, text in asked.items()
         if name not in st.query_params and not _is(text, name, labels)
     ]
-    if refused:
-        st.toast(
-            f"The address asks for what this page does not offer: {', '.join(refused)}.",
-            icon=":material/link_off:",
-            duration="infinite",
-        )
+    st.session_state[key] = ", ".join(refused)
+
+
+def complain(page: str) -> None:
+    """What the address asked for in vain, until the visitor has done with it."""
+    key = f"refused_{page}"
+
+    def done() -> None:
+        st.session_state[key] = ""
+
+    if refused := st.session_state.get(key):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.warning(
+                f"The address asks for what this page does not offer: {refused}.",
+                icon=":material/link_off:",
+            )
+            st.button("OK", key=f"ok_{page}", on_click=done)
 
 
 def _words(name: str, labels: dict[str, Callable[[Any], str]]) -> str:

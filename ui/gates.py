@@ -33,7 +33,7 @@ LABELS = {
 
 
 def show() -> None:
-    top = st.container()
+    complaint, top = st.container(), st.container()
     with st.spinner("One moment: TensorFlow is loading."):
         engine.wait(120)
     from rnn_core.analysis import NotApplicable
@@ -51,6 +51,8 @@ def show() -> None:
     try:
         with address.checked("gates", LABELS):
             _show(shown, top)
+        with complaint:
+            address.complain("gates")
     except NotApplicable as error:
         st.error(str(error), icon=":material/error:")
 

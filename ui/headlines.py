@@ -170,6 +170,7 @@ def page() -> None:
     )
     with st.sidebar, address.checked("headlines", {"model": words.model_label}):
         names, settings = controls(me)
+    address.complain("headlines")
     top = st.container()
     typed = beginning(me)
     there, broken, coming = ask_all(names)

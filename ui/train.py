@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import charts, engine, equations, inputs, words
+from ui import address, charts, engine, equations, inputs, words
 from ui.recipe import recipe
 from ui.session import DEFAULT_SPEED, DEFAULT_STOP, SPEEDS, STOPS, Visit, visit
 
@@ -223,12 +223,15 @@ def take_along(me: Visit) -> None:
 
 
 me = visit()
+top = st.container()
 with st.sidebar:
     settings = recipe()
     st.divider()
     st.caption(f"**{words.UNITS[settings.unit]}**, as in rnn_core/cells.py")
     st.latex(equations.latex(settings.unit))
     st.caption(equations.NOTES[settings.unit])
+with top:
+    address.complain("train")
 me.apply(settings)
 transport(me)
 # While TensorFlow is being imported a poll only holds up the import, which shares the interpreter.
