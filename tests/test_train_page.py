@@ -274,3 +274,21 @@ def test_a_link_of_defaults_says_nothing():
     for name, value in {"learning_rate": "0.02", "noise": "0.3", "unit": "GRU"}.items():
         app.query_params[name] = value
     assert not run(app).warning
+
+
+def test_it_stops_only_where_the_network_that_stands_is_solved(app, monkeypatch):
+    """A count belongs to an earlier step than the network's while it trains: that alone won't do."""
+    verdicts = iter([True, False, True, True])
+    seen = []
+
+    def solved(me, m):
+        seen.append((m.step, me.step, next(verdicts)))
+        return seen[-1][2]
+
+    monkeypatch.setattr(type(app.session_state.visit), "solved", solved)
+    app.selectbox(key="speed").set_value("Flat out")
+    click(app, "run")
+    until(app, lambda me: not me.training and not me.busy)
+    (first, now, _), (second, still, _), *_, (last, end, verdict) = seen
+    assert first < now == second == still  # solved a while ago: stands still, and is not any more
+    assert last == end > still and verdict  # so it goes on, until it is

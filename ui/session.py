@@ -79,6 +79,7 @@ class Visit:
     training: bool = False
     pending: int = 0  # single steps asked for, not made yet
     waiting: bool = False  # for its program to be compiled
+    settling: bool = False  # solved a few steps back: stands still to see whether it still is
     speed: str = DEFAULT_SPEED
     stop: str = DEFAULT_STOP
     legs: list[tuple[int, AdditionSettings]] = field(default_factory=list)
@@ -164,7 +165,8 @@ class Visit:
         self._restart()
 
     def press_run(self) -> None:
-        self.training, self.note, self.error, self._mark = True, "", "", None
+        self.training, self.settling, self._mark = True, False, None
+        self.note = self.error = ""
 
     def press_pause(self) -> None:
         self.training = False
@@ -182,7 +184,7 @@ class Visit:
         except RuntimeError as error:
             self.training, self.pending, self.waiting, self.error = False, 0, False, str(error)
             return
-        wanted = self.training or self.pending > 0
+        wanted = (self.training and not self.settling) or self.pending > 0
         self.waiting = wanted and not compiled
         if wanted and compiled:
             self._train()
@@ -213,7 +215,9 @@ class Visit:
                 done = self.measuring.advance_for(MEASURE_BUDGET)
             if done:
                 self.measured, self.measuring = self.measuring, None
-                if self.training and self.solved(self.measured):
+                solved = self.training and self.solved(self.measured)
+                self.settling = solved and self.behind
+                if solved and not self.settling:
                     self.training = False
 
     def file(self, kind: str) -> bytes | Callable[[], bytes]:
@@ -257,6 +261,7 @@ class Visit:
 
     def _restart(self) -> None:
         self.measuring = self.measured = self._mark = None
+        self.settling = False
         self.rate, self.note, self.error = 0.0, "", ""
 
     def _clock(self) -> None:
