@@ -104,9 +104,13 @@ def take_shape(args, defaults: dict) -> None:
     from rnn_core.language_training import LanguageSettings
 
     config = checkpoint.read_config(args.start)
-    if "settings" not in config:
-        raise ValueError(f"{args.start} does not say how it was trained: it can't be started from")
-    saved = LanguageSettings.of(config["settings"])
+    try:
+        saved = LanguageSettings.of(config["settings"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{args.start} does not say how a headline model was trained ({error!r}):"
+            " it can't be started from"
+        ) from error
     for name in SHAPE:
         given, wanted = getattr(args, name), getattr(saved, name)
         if given not in (defaults[name], wanted):

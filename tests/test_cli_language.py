@@ -122,9 +122,10 @@ def test_a_model_to_begin_with_keeps_its_shape(files, trained, tmp_path, capsys)
     assert "units must be 12, as in" in capsys.readouterr().err
     bare = tmp_path / "bare"
     checkpoint.save(checkpoint.load(trained), bare)
-    options[-1] = str(bare)
-    assert main([*options, "--out", str(tmp_path / "x")]) == 2
-    assert "does not say how it was trained" in capsys.readouterr().err
+    for other in (bare, ROOT / "pretrained" / "adder"):  # no settings, and those of another task
+        options[-1] = str(other)
+        assert main([*options, "--out", str(tmp_path / "x")]) == 2
+        assert "does not say how a headline model was trained" in capsys.readouterr().err
 
 
 def test_rows_are_held_out_where_no_file_is_given(files):
