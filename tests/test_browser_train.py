@@ -119,9 +119,11 @@ def test_leaving_the_page_and_coming_back_keeps_the_run(open_page):
     button(page, "Run").click()
     before = wait_step(page, 4)
     page.get_by_role("link", name="Headlines").click()
-    page.get_by_text(re.compile(r"Training goes on: step")).wait_for()
+    goes_on = page.get_by_text(re.compile(r"Training goes on: step"))
+    goes_on.wait_for()
     page.wait_for_timeout(1500)
     page.get_by_role("link", name="Train").click()
+    goes_on.wait_for(state="detached")  # with a Pause of its own
     button(page, "Pause").wait_for()
     assert wait_step(page, before + 4) > before
     assert seed(page) == "2"
