@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from conftest import idle
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
@@ -13,6 +14,10 @@ LONG = 120_000
 
 def button(page, name):
     return page.get_by_role("button", name=name, exact=True)
+
+
+def at_rest(page) -> None:
+    expect(button(page, "Pause")).to_be_disabled(timeout=LONG)
 
 
 def seed(page) -> str:
@@ -58,7 +63,7 @@ def test_run_pause_step_and_reset_to_the_same_point(open_page):
     wait_step(page, step(page) + 8)
     assert curve(page) != moving
     button(page, "Pause").click()
-    button(page, "Run").wait_for()
+    at_rest(page)
     page.wait_for_timeout(600)
     stood = step(page)
     page.wait_for_timeout(1200)
@@ -71,11 +76,35 @@ def test_run_pause_step_and_reset_to_the_same_point(open_page):
     page.get_by_text("Runs of this visit").wait_for()
 
 
+def test_no_button_moves_while_others_are_pressed(open_page):
+    """A press that falls into a move would land on the neighbour."""
+    page = open_page("/")
+    page.evaluate(
+        """() => {
+            window.places = new Set();
+            (function look() {
+                const row = [...document.querySelectorAll('.st-key-transport button')];
+                const boxes = row.map(b => b.getBoundingClientRect()).filter(b => b.width);
+                window.places.add(boxes.map(b => `${b.left},${b.top},${b.width}`).join(' '));
+                requestAnimationFrame(look);
+            })()
+        }"""
+    )
+    for _ in range(2):
+        button(page, "Run").click()
+        wait_step(page, 2)
+        button(page, "Pause").click()
+        button(page, "Reset").click()
+        page.get_by_text("No step is made yet.").wait_for()
+    places = page.evaluate("[...window.places]")
+    assert len(places) == 1, places
+
+
 def test_it_solves_the_task_stops_and_says_so(open_page):
     page = open_page("/?seed=1")
     button(page, "Run").click()
     page.get_by_role("heading", name="Solved: trained on 5-bit sums").wait_for(timeout=LONG)
-    button(page, "Run").wait_for()
+    at_rest(page)
     page.get_by_text(
         re.compile(r"5-bit sums 500 of 500 right\. 64-bit 500 of 500\. 1,000-bit 100 of 100\.")
     ).wait_for()
@@ -109,7 +138,7 @@ def test_sliders_moved_while_it_runs(open_page):
     wait_step(page, 4)
     page.get_by_text(re.compile("Pale: an earlier run")).wait_for()
     button(page, "Pause").click()
-    button(page, "Run").wait_for()
+    at_rest(page)
 
 
 def test_leaving_the_page_and_coming_back_keeps_the_run(open_page):
@@ -124,12 +153,12 @@ def test_leaving_the_page_and_coming_back_keeps_the_run(open_page):
     page.wait_for_timeout(1500)
     page.get_by_role("link", name="Train").click()
     goes_on.wait_for(state="detached")  # with a Pause of its own
-    button(page, "Pause").wait_for()
+    expect(button(page, "Pause")).to_be_enabled()
     assert wait_step(page, before + 4) > before
     assert seed(page) == "2"
     assert "seed=2" in page.url
     button(page, "Pause").click()
-    button(page, "Run").wait_for()
+    at_rest(page)
 
 
 def test_a_reload_in_mid_training_begins_the_same_run_again(open_page):

@@ -75,7 +75,7 @@ def test_run_until_solved_stops_by_itself_and_says_so(app):
     assert "5-bit sums 500 of 500 right. 64-bit 500 of 500. 1,000-bit 100 of 100." in (
         app.markdown[0].value
     )
-    assert app.button(key="run")
+    assert not app.button(key="run").disabled and app.button(key="pause").disabled
 
 
 def test_steps_are_counted_one_by_one_and_reset_gives_the_same_run_again(app):
@@ -116,7 +116,7 @@ def test_a_new_seed_while_training_goes_on_training(app):
     app.number_input(key="seed").set_value(3)
     run(app)
     until(app, lambda me: me.step > 0 and me.run.settings.seed == 3)
-    assert training(app) and app.button(key="pause")
+    assert training(app) and not app.button(key="pause").disabled
     click(app, "pause")
     assert not training(app)
 
@@ -194,7 +194,7 @@ assert "TensorFlow is loading" in app.header[0].value
 assert app.select_slider(key="units").value == 16 and len(app.latex) == 1
 app.button(key="run").click().run()
 assert not app.exception, app.exception
-assert app.session_state.visit.training and app.button(key="pause")
+assert app.session_state.visit.training and app.button(key="run").disabled
 app.number_input(key="seed").set_value(3).run()
 assert app.session_state.visit.settings.seed == 3
 assert "tensorflow" not in sys.modules and "keras" not in sys.modules

@@ -30,24 +30,25 @@ FILES = (
 
 def transport(me: Visit) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="transport"):
-        if me.training:
-            st.button(
-                "Pause",
-                key="pause",
-                icon=":material/pause:",
-                type="primary",
-                on_click=me.press_pause,
-                help="Hold the network as it is.",
-            )
-        else:
-            st.button(
-                "Run",
-                key="run",
-                icon=":material/play_arrow:",
-                type="primary",
-                on_click=me.press_run,
-                help="Train at the speed chosen.",
-            )
+        # Both always stand there: a button that came and went would move the others, and a press
+        # that falls into such a move lands on its neighbour.
+        st.button(
+            "Run",
+            key="run",
+            icon=":material/play_arrow:",
+            type="primary",
+            on_click=me.press_run,
+            disabled=me.training,
+            help="Train at the speed chosen.",
+        )
+        st.button(
+            "Pause",
+            key="pause",
+            icon=":material/pause:",
+            on_click=me.press_pause,
+            disabled=not me.training,
+            help="Hold the network as it is.",
+        )
         for steps in (1, 10):
             st.button(
                 f"Step {steps}",
