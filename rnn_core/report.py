@@ -15,7 +15,7 @@ SUMS, WIDE_SUMS, WIDE = 500, 100, 64
 
 
 class Measurement:
-    """Exact sums by width of one model at one step, worked out a bit at a time.
+    """Exact sums by width of one model at one step, worked out width by width.
 
     ``model`` is a tuple that nothing changes, so training may go on while it is measured.
     """
@@ -73,9 +73,3 @@ def bit_table(result: Sum) -> pd.DataFrame:
             "wrong": result.bits != result.true_bits,
         }
     )
-
-
-def diverged(history: pd.DataFrame) -> bool:
-    """Whether the last loss of a run's history is no longer a finite number."""
-    last = history[["train_loss", "validation_loss"]].tail(1)
-    return len(last) > 0 and not (last.abs() < float("inf")).all(axis=None)

@@ -14,6 +14,10 @@ LOSSES = ("cross_entropy", "squared")
 DATA = ("fresh", "fixed")
 WEIGHTS = ("glorot", "small")
 
+#: Settings that are arguments of the compiled program: they may change while a run trains. Any
+#: other makes another network, hence another run.
+LIVE = ("learning_rate", "noise")
+
 
 @dataclass(frozen=True)
 class AdditionSettings:

@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from rnn_core.addition import Adder, add, exact_accuracy
 from rnn_core.programs import compiled, programs
-from rnn_core.settings import AdditionSettings
+from rnn_core.settings import LIVE, AdditionSettings
 from rnn_core.steps import CHUNK, MEASURES, State, chunk_function, initial_model, initial_state
 
 if not os.environ.get("TF_NUM_INTRAOP_THREADS"):
@@ -28,9 +28,6 @@ if not os.environ.get("TF_NUM_INTRAOP_THREADS"):
     # time, and runs of several visitors fill the cores anyway.
     with contextlib.suppress(RuntimeError):  # TensorFlow is at work already and keeps its threads
         tf.config.threading.set_intra_op_parallelism_threads(1)
-
-#: Settings that may change while a run trains: arguments of its program.
-LIVE = ("learning_rate", "noise")
 
 #: A run keeps at most this many snapshots; past it, every other one goes. Each ends a chunk, and
 #: a chunk's call costs as much as a step.
@@ -164,6 +161,19 @@ class AdditionRun:
     def model(self) -> Adder:
         """The network as it stands."""
         return self._state.model
+
+    def timeline(self) -> list[tuple[int, Adder]]:
+        """The snapshots, ending with the network as it stands: (step, model) in order."""
+        with self._lock:
+            past = [look for look in self.snapshots if look[0] < self.step]
+            return [*past, (self.step, self.model)]
+
+    @property
+    def diverged(self) -> bool:
+        """Whether a loss of the last step is no longer a finite number."""
+        with self._lock:
+            last = self._tables[-1][-1] if self._tables else np.zeros(len(MEASURES))
+        return not np.isfinite(last[:2]).all()  # the losses come first
 
     @property
     def history(self) -> pd.DataFrame:

@@ -97,6 +97,20 @@ class Server:
 
 
 @pytest.fixture(scope="session")
+def core():
+    """TensorFlow in, and the default network compiled: what a server does when it starts."""
+    from rnn_core.settings import AdditionSettings
+    from ui import engine
+
+    assert engine.wait(120)
+    settings = AdditionSettings()
+    deadline = time.monotonic() + 120
+    while not (engine.compiled(settings) and engine.warm(settings)):
+        assert time.monotonic() < deadline, "the default network was not compiled"
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
 def start_server(tmp_path_factory):
     """A function that starts one more server; all are stopped at the end."""
     servers = []

@@ -6,7 +6,7 @@ import tensorflow as tf
 from hand_built import CARRY, hand_built_adder
 
 from rnn_core.addition import Adder, exact_accuracy, work_out
-from rnn_core.report import SUMS, WIDE_SUMS, WIDTHS, Measurement, bit_table, diverged
+from rnn_core.report import SUMS, WIDE_SUMS, WIDTHS, Measurement, bit_table
 
 
 def forgetful_adder() -> Adder:
@@ -64,11 +64,3 @@ def test_bit_table_marks_exactly_the_bits_that_dropped_carries_spoil():
     assert list(table.true) == [1, 0, 0, 0, 1] and list(table.network) == [1, 0, 1, 1, 0]
     assert list(table.wrong) == [False, False, True, True, True]
     assert ((table.probability > 0.5) == (table.network == 1)).all()
-
-
-def test_diverged_looks_at_the_last_step():
-    history = pd.DataFrame({"train_loss": [0.7, 0.6], "validation_loss": [0.7, 0.5]})
-    assert not diverged(history) and not diverged(history.iloc[:0])
-    for bad in (float("nan"), float("inf")):
-        assert diverged(pd.concat([history, history.tail(1).assign(validation_loss=bad)]))
-        assert not diverged(pd.concat([history.assign(train_loss=bad), history.tail(1)]))

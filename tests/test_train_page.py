@@ -3,7 +3,6 @@
 import gc
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,17 +12,7 @@ from streamlit.testing.v1 import AppTest
 from ui import engine, session
 
 
-@pytest.fixture(scope="module", autouse=True)
-def core():
-    """TensorFlow in, and the default network compiled: what a server does when it starts."""
-    assert engine.wait(120)
-    from rnn_core.settings import AdditionSettings
-
-    settings = AdditionSettings()
-    deadline = time.monotonic() + 120
-    while not (engine.compiled(settings) and engine.warm(settings)):
-        assert time.monotonic() < deadline, "the default network was not compiled"
-        time.sleep(0.1)
+pytestmark = pytest.mark.usefixtures("core")
 
 
 @pytest.fixture

@@ -137,13 +137,24 @@ def _compile(key: Any, settings: Any) -> None:
         with _lock:
             _warm.add(key)
         analysis.warm_up(model)  # what the Gates page asks of it
-        gc.freeze()  # tracing leaves a graph of Python objects that lives as long as the process
+        freeze()  # tracing leaves a graph of Python objects that lives as long as the process
     except Exception as error:
         log.exception("compiling %s failed", key)
         _errors[key] = f"This network could not be compiled: {error}"
     finally:
         with _lock:
             _compiling.pop(key, None)
+
+
+def freeze() -> None:
+    """Have the garbage collector pass over all that is alive now: it lives as long as the process.
+
+    What an earlier call set apart is looked at once more, for there are visits among it that have
+    ended since.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def _tame_streamlit() -> None:
@@ -155,8 +166,7 @@ def _tame_streamlit() -> None:
     that the import made live as long as the process, so the collector need not look at them
     again; and this process holds no Keras model that a session could clear.
     """
-    gc.collect()
-    gc.freeze()
+    freeze()
     keras = sys.modules.get("keras")
     if keras is not None:
         keras.backend.clear_session = lambda *args, **kwargs: None

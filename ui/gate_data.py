@@ -98,9 +98,7 @@ def source() -> Source:
     run = session.current_run()
     if run is None:
         return _pretrained()
-    # The list is replaced, not changed, while another thread's poll trains on.
-    past, now = tuple(run.snapshots), (run.step, run.model)
-    return Source((*(s for s in past if s[0] < now[0]), now), run.settings, True)
+    return Source(tuple(run.timeline()), run.settings, True)
 
 
 @st.cache_resource(show_spinner=False)

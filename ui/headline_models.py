@@ -7,7 +7,6 @@ repaired folder is read again by itself.
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import threading
@@ -102,7 +101,7 @@ def _load(name: str, stamp: Any) -> None:
         _loading.discard((name, stamp))
     if isinstance(found, Loaded):
         reading.read(found.model, "a")
-        gc.freeze()  # what tracing leaves behind lives as long as the process
+        engine.freeze()  # what tracing leaves behind lives as long as the process
 
 
 def _load_index(place: Path) -> tuple[CopyIndex | None, str]:

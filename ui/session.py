@@ -15,6 +15,7 @@ For every page:
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from rnn_core.settings import AdditionSettings
+from rnn_core.settings import LIVE, AdditionSettings
 from ui import charts, downloads, engine, words
 from ui.engine import compute_slot
 
@@ -50,10 +51,6 @@ DEFAULT_SPEED = "20 steps/s"
 STOPS = ("Never", "Trained width", "1,000 bits")
 DEFAULT_STOP = "1,000 bits"
 
-#: Settings that are arguments of the compiled program: they act on the network as it trains.
-#: Any other makes another network, hence a new run.
-LIVE = ("learning_rate", "noise")
-
 #: What one visit may keep: earlier runs, and steps of the current one.
 PAST_RUNS, STEPS = 8, 100_000
 
@@ -71,7 +68,12 @@ class PastRun:
 
 @dataclass
 class Visit:
-    """One visitor's state."""
+    """One visitor's state.
+
+    A click starts a script of its own while the poll before it may still be at work in another
+    thread, so both hold ``_lock`` where they change the run: short, and never while waiting for
+    a compute slot.
+    """
 
     settings: AdditionSettings = field(default_factory=AdditionSettings)
     run: AdditionRun | None = None  # None until the core is imported
@@ -91,6 +93,7 @@ class Visit:
     error: str = ""
     _mark: tuple[float, int] | None = None
     _files: dict = field(default_factory=dict)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @property
     def step(self) -> int:
@@ -104,6 +107,11 @@ class Visit:
         return self.training or self.pending > 0 or self.behind
 
     @property
+    def wanted(self) -> bool:
+        """Whether there are steps to make."""
+        return (self.training and not self.settling) or self.pending > 0
+
+    @property
     def behind(self) -> bool:
         """Whether the counts shown belong to an earlier step than the network's."""
         return self.step > 0 and (
@@ -112,17 +120,21 @@ class Visit:
 
     def begin(self) -> bool:
         """Make the run once the core is there; whether it is."""
-        if self.run is None and engine.wait(0):
-            from rnn_core.training import AdditionRun
+        with self._lock:
+            if self.run is None and engine.wait(0):
+                from rnn_core.training import AdditionRun
 
-            self.run = AdditionRun(self.settings)
-            self.legs = [(0, self.settings)]
-        return self.run is not None
+                self.run = AdditionRun(self.settings)
+                self.legs = [(0, self.settings)]
+            return self.run is not None
 
     def apply(self, settings: AdditionSettings) -> None:
         """Take the settings on the page: to the run as it stands, or to a new one."""
-        if settings == self.settings:
-            return
+        if settings != self.settings:
+            with self._lock:
+                self._apply(settings)
+
+    def _apply(self, settings: AdditionSettings) -> None:
         old, self.settings = self.settings, settings
         if self.run is None:
             return
@@ -157,12 +169,13 @@ class Visit:
 
     def reset(self) -> None:
         """The same initial weights again, under the settings as they are now."""
-        self.training, self.pending, self.waiting = False, 0, False
-        if self.run is not None:
-            self.keep()
-            self.run.reset()
-            self.legs = [(0, self.settings)]
-        self._restart()
+        with self._lock:
+            self.training, self.pending, self.waiting = False, 0, False
+            if self.run is not None:
+                self.keep()
+                self.run.reset()
+                self.legs = [(0, self.settings)]
+            self._restart()
 
     def press_run(self) -> None:
         self.training, self.settling, self._mark = True, False, None
@@ -180,26 +193,31 @@ class Visit:
         try:
             if not self.begin():
                 return
-            compiled = engine.compiled(self.run.settings)
+            run = self.run
+            compiled = engine.compiled(run.settings)
         except RuntimeError as error:
             self.training, self.pending, self.waiting, self.error = False, 0, False, str(error)
             return
-        wanted = (self.training and not self.settling) or self.pending > 0
-        self.waiting = wanted and not compiled
-        if wanted and compiled:
-            self._train()
-        if engine.warm(self.run.settings):
-            self._measure()
+        self.waiting = self.wanted and not compiled
+        if self.wanted and compiled:
+            with compute_slot(), self._lock:
+                if run is self.run and self.wanted:  # no click came while it waited for the slot
+                    self._train()
+        if (self.measuring is not None or self.behind) and engine.warm(run.settings):
+            with compute_slot(), self._lock:
+                if run is self.run:
+                    self._measure()
 
     def _train(self) -> None:
         steps = self.pending or SPEEDS[self.speed][1]
         self.pending = 0
-        with compute_slot():
-            if steps is None:
-                self.run.advance_for(TRAIN_BUDGET)
-            else:
-                self.run.advance(steps)
+        if steps is None:
+            self.run.advance_for(TRAIN_BUDGET)
+        else:
+            self.run.advance(steps)
         self._clock()
+        if self.lost:
+            self.training = False
         if self.training and self.step >= STEPS:
             self.training = False
             self.note = f"Stopped at {STEPS:,} steps, the most that a visit keeps."
@@ -210,15 +228,12 @@ class Visit:
 
             bits = self.run.settings.bits
             self.measuring = Measurement(self.run.model, bits=bits, step=self.step)
-        if self.measuring is not None:
-            with compute_slot():
-                done = self.measuring.advance_for(MEASURE_BUDGET)
-            if done:
-                self.measured, self.measuring = self.measuring, None
-                solved = self.training and self.solved(self.measured)
-                self.settling = solved and self.behind
-                if solved and not self.settling:
-                    self.training = False
+        if self.measuring is not None and self.measuring.advance_for(MEASURE_BUDGET):
+            self.measured, self.measuring = self.measuring, None
+            solved = self.training and self.solved(self.measured)
+            self.settling = solved and self.behind
+            if solved and not self.settling:
+                self.training = False
 
     def file(self, kind: str) -> bytes | Callable[[], bytes]:
         """What a download holds, or while training, how to make it once it is asked for.
@@ -240,15 +255,10 @@ class Visit:
             self._files[kind] = make()
         return self._files[kind]
 
-    def lost(self, history: pd.DataFrame | None) -> bool:
-        """Whether the loss is no longer a number; training stops there."""
-        if history is None:
-            return False
-        from rnn_core.report import diverged
-
-        if lost := diverged(history):
-            self.training = False
-        return lost
+    @property
+    def lost(self) -> bool:
+        """Whether the loss is no longer a number."""
+        return self.run is not None and self.run.diverged
 
     def solved(self, m: Measurement) -> bool:
         """Whether ``m`` is what this visit stops at."""

@@ -99,8 +99,7 @@ def live(log: bool) -> None:
     if me.busy:
         me.poll()
     history = me.run.history if me.run else None
-    lost = me.lost(history)
-    st.header(headline(me, lost), anchor=False)
+    st.header(headline(me), anchor=False)
     st.markdown(detail(me))
     if me.error:
         st.error(me.error, icon=":material/error:")
@@ -128,12 +127,12 @@ def live(log: bool) -> None:
         st.rerun()  # the rest of the page has to know: the core is in, or it has come to rest
 
 
-def headline(me: Visit, lost: bool) -> str:
+def headline(me: Visit) -> str:
     if me.run is None:
-        return "The core is not there." if me.error else "One moment: TensorFlow is loading."
+        return "TensorFlow could not be loaded." if me.error else "One moment: TensorFlow is loading."
     if me.waiting:
         return "One moment: this network is being compiled, once for all its runs."
-    return words.headline(me.measured, me.step, lost=lost)
+    return words.headline(me.measured, me.step, lost=me.lost)
 
 
 def detail(me: Visit) -> str:
