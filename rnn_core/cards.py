@@ -14,7 +14,6 @@ class Card(NamedTuple):
     """Figures from ``metrics.json``; None where the folder has none."""
 
     held_out: float | None  # bits per character on headlines the model never saw
-    parameters: int | None
     trouble: str = ""  # what is wrong with metrics.json, naming file and field
 
 
@@ -24,16 +23,13 @@ def read_card(folder) -> Card:
     try:
         metrics = json.loads(path.read_bytes())
     except FileNotFoundError:
-        return Card(None, None)
+        return Card(None)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        return Card(None, None, f"{path}: not readable as JSON ({error})")
+        return Card(None, f"{path}: not readable as JSON ({error})")
     if not isinstance(metrics, dict):
-        return Card(None, None, f"{path}: expected an object, got {type(metrics).__name__}")
-    bits, parameters = metrics.get("bits_per_char"), metrics.get("parameters")
+        return Card(None, f"{path}: expected an object, got {type(metrics).__name__}")
+    bits = metrics.get("bits_per_char")
     held_out = bits.get("test") if isinstance(bits, dict) else None
-    count = parameters if isinstance(parameters, int) else None
     if not isinstance(held_out, (int, float)) or not math.isfinite(held_out):
-        return Card(
-            None, count, f"{path}: field 'bits_per_char.test' must be a number, got {held_out!r}"
-        )
-    return Card(float(held_out), count)
+        return Card(None, f"{path}: field 'bits_per_char.test' must be a number, got {held_out!r}")
+    return Card(float(held_out))

@@ -176,8 +176,10 @@ def surprisals(model: CharLM, line: str) -> tuple[np.ndarray, Trace]:
     # Padded to few widths: the program is compiled for each, and for each model's shape.
     ids = np.pad(ids, (0, -count % 64))[None]
     bits, trace = _trace_program()(model, tf.constant(ids), tf.constant([count]))
-    h, gates = tf.nest.map_structure(lambda t: t[:, :count], (trace.h, trace.gates))
-    return bits[0, :count].numpy(), Trace(h, trace.state, gates)
+    h, gates, layers = tf.nest.map_structure(
+        lambda t: t[:, :count], (trace.h, trace.gates, trace.layers)
+    )
+    return bits[0, :count].numpy(), Trace(h, trace.state, gates, layers)
 
 
 @functools.cache

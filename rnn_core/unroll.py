@@ -16,11 +16,13 @@ class Trace(NamedTuple):
     ``h`` [B, T, H] is the output at each step, ``state`` the state after each row's last step,
     ``gates`` the cell's gates with every field [B, T, H] (a tuple of them, one a layer, for a
     `Stack`; forward and backward for a `Bidirectional`), or None where they were not kept.
+    ``layers`` are the outputs of a stack's layers, each [B, T, H], the lowest first.
     """
 
     h: tf.Tensor
     state: Any
     gates: Any
+    layers: tuple = ()
 
 
 def unroll(
@@ -81,6 +83,7 @@ def unroll(
             h,
             tuple(t.state for t in traces),
             tuple(t.gates for t in traces) if keep_gates else None,
+            tuple(t.h for t in traces),
         )
     else:
         trace = _loop(cell, x, state, lengths, keep_gates, disturb)
@@ -88,6 +91,7 @@ def unroll(
     if reverse:
         trace = trace._replace(
             h=flip(trace.h, lengths),
+            layers=tuple(flip(h, lengths) for h in trace.layers),
             gates=tf.nest.map_structure(lambda g: flip(g, lengths), trace.gates)
             if keep_gates
             else None,

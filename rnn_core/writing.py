@@ -45,15 +45,17 @@ def prepare(typed: str, seen: Sequence[str] | None = None) -> Prefix:
             f" {len(typed):,}. Headlines seldom have more than 60."
         )
     straight = typed.translate(_STRAIGHT)
-    prefix = straight.lower()
-    for char, written in zip(prefix, straight):
-        if char not in VOCABULARY or char == VOCABULARY[END]:
+    prefix = ""
+    for written in straight:
+        char = written.lower()  # of some letters, such as İ, that makes two
+        if char not in set(VOCABULARY) - {VOCABULARY[END]}:
             name = unicodedata.name(written, "")
             shown = f"“{written}” " if written.isprintable() else ""
             raise ValueError(
                 f"The models have no character {shown}(U+{ord(written):04X}{name and ', ' + name.lower()}):"
                 " they know plain English letters, digits and signs. Take it out, and they go on."
             )
+        prefix += char
     notes = []
     if prefix != straight:
         notes.append("Capitals were lowered: the models have only read small letters.")

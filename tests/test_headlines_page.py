@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from rnn_core import writing
 from rnn_core.text import VOCABULARY
 from ui import engine, headline_models, headline_words
-from ui.headline_desk import Desk, Forced, Place, Settings
+from ui.headline_desk import MOST_FORCED, Desk, Forced, Place, Settings
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def run(app):
     while True:
         app.run()
         assert not app.exception
-        coming = [c.value for c in app.caption if "being read in" in c.value]
+        coming = [c.value for c in app.caption if "is loading" in c.value]
         if not coming and not app.header[0].value.startswith("One moment"):
             return app
         assert time.monotonic() < deadline, "the models were never loaded"
@@ -123,8 +123,8 @@ def test_settings_reach_the_sampler(app):
     before = headlines(app)
     app.button(key="again").click()
     run(app)
-    assert app.number_input(key="throw").value == 1 and headlines(app) != before
-    app.number_input(key="throw").set_value(0)
+    assert app.number_input(key="draw_seed").value == 1 and headlines(app) != before
+    app.number_input(key="draw_seed").set_value(0)
     assert headlines(run(app)) == before
 
 
@@ -194,6 +194,39 @@ def test_a_link_that_makes_no_sense_does_no_harm(models):
         Forced("lstm", 0, 2, "z"),
     )
     assert lines(app)[0]["forced"] == [2]
+    assert app.warning[0].value.endswith(": forced=x.0.0.97, forced=lstm.0.0.7, forced=gru.1.")
+
+
+def test_no_forced_character_pushes_another_out(models):
+    link = "_".join(f"lstm.0.{k}.{ord('a')}" for k in range(MOST_FORCED))
+    app = opened(forced=link, length="80")
+    me = app.session_state.desk
+    assert me.full and len(me.forced) == MOST_FORCED
+    assert next(p for p in app.pills if p.key.startswith("offer_")).disabled
+    assert says(app, f"{MOST_FORCED} characters are forced")
+    me.force(Place("lstm", 0, 50), "b")
+    assert len(me.forced) == MOST_FORCED and me.forced[0].k == 0
+
+
+def test_the_script_holds_what_is_forced_on_the_page(app):
+    """A force on a completion that is not shown any more would name one that is not there."""
+    app.session_state.desk.force(Place("lstm", 4, 0), "z")
+    app.session_state.desk.force(Place("lstm", 1, 0), "y")
+    run(app)
+    assert [f.row for f in app.session_state.desk.applied("lstm")] == [4, 1]
+    app.slider(key="number").set_value(3)
+    run(app)
+    assert [f.row for f in app.session_state.desk.applied("lstm")] == [1]
+
+
+def test_an_index_with_a_file_missing_is_named(models):
+    weights = models / "training-index" / "model.safetensors"
+    hidden = weights.rename(weights.with_suffix(".away"))
+    try:
+        app = opened()
+        assert says(app, "The index of the training text can't be read") and len(lines(app)) == 5
+    finally:
+        hidden.rename(weights)
 
 
 def test_all_three_side_by_side(app):
@@ -212,20 +245,20 @@ def test_all_three_side_by_side(app):
 
 def test_one_neuron_and_its_gates(app):
     def value():
-        return app.selectbox(key="neuron").value
+        return app.selectbox(key="watched").value
 
-    from rnn_core import reading
+    from rnn_core import microscope
 
     model = headline_models.ask("lstm").model
     line = headlines(app)[at(app).row]
-    found = reading.read(model, line)
+    found = microscope.neurons(model, line)
     assert value() == found.units(0).unit.iloc[0]
     app.segmented_control(key="layer").set_value(2)
     run(app)
     assert value() == found.units(1).unit.iloc[0]
     app.segmented_control(key="signal").set_value("f")
     other = int(found.units(1).unit.iloc[3])
-    app.selectbox(key="neuron").set_value(other)
+    app.selectbox(key="watched").set_value(other)
     run(app)
     text = {e.key: json.loads(e.proto.json) for e in app.get("bidi_component")}["neuron_text"]
     shown = text["lines"][0]["values"]

@@ -87,9 +87,13 @@ def test_a_stack_in_the_loop_equals_its_steps(kind):
     stack = random_like(kind.init([cells.LSTM, cells.GRU], D, H, seed=0))
     x = inputs()
     trace, state = unroll(stack, x), stack.zero_state(B)
+    back = unroll(stack, x[:, ::-1], reverse=True)
     for t in range(T):
         h, state, _ = stack.step(x[:, t], state)
         np.testing.assert_allclose(trace.h[:, t], h, atol=1e-6)
+        for k, held in enumerate((state[0].h, state[1])):
+            np.testing.assert_allclose(trace.layers[k][:, t], held, atol=1e-6)
+            np.testing.assert_allclose(back.layers[k][:, T - 1 - t], held, atol=1e-6)
     assert h.shape[-1] == stack.units
 
 

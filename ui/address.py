@@ -29,6 +29,13 @@ def checked(page: str, labels: dict[str, Callable[[Any], str]]) -> Iterator[None
     st.session_state[key] = ", ".join(refused)
 
 
+def refuse(page: str, asked: list[str]) -> None:
+    """Add to the complaint what a page itself could not take from the address; empties ``asked``."""
+    key = f"refused_{page}"
+    st.session_state[key] = ", ".join(filter(None, [st.session_state.get(key), *asked]))
+    asked.clear()
+
+
 def complain(page: str) -> None:
     """What the address asked for in vain, until the visitor has done with it."""
     key = f"refused_{page}"

@@ -11,7 +11,7 @@ import altair as alt
 import pandas as pd
 
 from ui import palette
-from ui.charts import ROWS
+from ui.charts import ROWS, bare
 
 STAGES = ["the model's odds", "after temperature", "nucleus, renormalised"]
 #: A character's label stands on the bar where its stretch is at least this wide.
@@ -32,18 +32,13 @@ GATES = {
 SIGNALS = {**STATES, **GATES}
 
 
-def _spec(chart: alt.TopLevelMixin) -> dict:
-    spec = chart.to_dict(validate=False)
-    return {k: v for k, v in spec.items() if k not in ("datasets", "$schema", "config")}
-
-
 def _label(name: str) -> str:
     """A character on an axis: short names for those that can't be seen."""
     return {"space": "space", "end of headline": "end"}.get(name, name.strip("“”") or name)
 
 
 def odds_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows (rank, label, name, stage, odds, cut, came) of `reading.leading`."""
+    """Rows (rank, label, name, stage, odds, cut, came) of `microscope.leading`."""
     stages = dict(zip(("raw", "tempered", "kept"), STAGES))
     rows = table.rename(columns=stages).melt(
         ["rank", "name", "inside", "chosen"], STAGES, "stage", "odds"
@@ -105,11 +100,11 @@ def odds_spec() -> dict:
         .mark_point(shape="triangle-down", filled=True, size=90, color=palette.DRAW, opacity=1)
         .encode(x, y=alt.value(4), tooltip=[alt.Tooltip("name:N", title="came")])
     )
-    return _spec(alt.layer(bars, came).properties(height=230))
+    return bare(alt.layer(bars, came).properties(height=230))
 
 
 def bar_rows(table: pd.DataFrame, draw: float) -> pd.DataFrame:
-    """The nucleus of `reading.odds` as stretches of the bar, and the number that fell on it."""
+    """The nucleus of `microscope.odds` as stretches of the bar, and the number that fell on it."""
     rows = table[table.inside]
     return rows.assign(label=rows.name.map(_label), draw=draw)[
         ["label", "name", "start", "end", "kept", "landed", "draw"]
@@ -158,7 +153,7 @@ def bar_spec() -> dict:
     tip = number.mark_point(
         shape="triangle-down", filled=True, size=110, color=palette.DRAW, opacity=1
     ).encode(at, y=alt.value(14), tooltip=[alt.Tooltip("draw:Q", title="number", format=".4f")])
-    return _spec(alt.layer(pieces, names, rule, tip).properties(height=104))
+    return bare(alt.layer(pieces, names, rule, tip).properties(height=104))
 
 
 def neuron_rows(table: pd.DataFrame) -> pd.DataFrame:
@@ -210,4 +205,4 @@ def neuron_spec() -> dict:
         )
     )
     chart = alt.layer(states, gates, letters).resolve_scale(color="independent")
-    return _spec(chart.properties(height=alt.Step(24)))
+    return bare(chart.properties(height=alt.Step(24)))

@@ -79,7 +79,7 @@ def controls(me: Desk) -> tuple[list[str], Settings]:
         "Seed",
         0,
         2**31 - 1,
-        key="throw",
+        key="draw_seed",
         bind="query-params",
         on_change=me.clear,
         help="The same seed draws the same random numbers, and so gives the same completions.",
@@ -99,7 +99,7 @@ def beginning(me: Desk) -> str:
             me.clear()
 
     def again() -> None:
-        st.session_state["throw"] = (st.session_state["throw"] + 1) % 2**31
+        st.session_state["draw_seed"] = (st.session_state["draw_seed"] + 1) % 2**31
         me.clear()
 
     with st.container(horizontal=True, vertical_alignment="bottom", key="beginning"):

@@ -16,7 +16,7 @@ from ui.engine import compute_slot
 from ui.headline_models import NAMES, Loaded
 
 if TYPE_CHECKING:
-    from rnn_core.reading import Reading
+    from rnn_core.microscope import Neurons
     from rnn_core.writing import Written
 
 #: Forced characters that the address holds at most.
@@ -59,8 +59,9 @@ class Settings(NamedTuple):
 class Desk:
     picked: Place | None = None
     forced: tuple[Forced, ...] = ()
+    refused: list[str] = field(default_factory=list)  # what the address says and can't be meant
     _drawn: dict = field(default_factory=dict)  # model -> (key, completions as drawn)
-    _written: dict = field(default_factory=dict)  # model -> (key, completions as forced)
+    _written: dict = field(default_factory=dict)  # model -> (asked, applied, completions as forced)
     _read: tuple | None = None
 
     def completions(
@@ -77,11 +78,11 @@ class Desk:
                 )
             self._drawn[name] = (key, drawn)
             self._written.pop(name, None)
-        known, written = self._written.get(name, ((), self._drawn[name][1]))
+        known, applied, written = self._written.get(name, ((), (), self._drawn[name][1]))
         forced = tuple(f for f in self.forced if f.model == name)
         if known != forced:
             if forced[: len(known)] != known:
-                known, written = (), self._drawn[name][1]
+                known, applied, written = (), (), self._drawn[name][1]
             written = list(written)
             for f in forced[len(known) :]:
                 if f.row < len(written) and f.k < len(written[f.row].completion.ids):
@@ -89,24 +90,35 @@ class Desk:
                         written[f.row] = writing.force(
                             loaded.model, written[f.row], f.k, f.char, **settings.options
                         )
-            self._written[name] = (forced, written)
+                    applied = (*applied, f)
+            self._written[name] = (forced, applied, written)
         return written
 
-    def reading(self, loaded: Loaded, line: str) -> Reading:
-        from rnn_core import reading
+    def applied(self, name: str) -> tuple[Forced, ...]:
+        """What is forced on the completions of ``name`` as they stand; the others find no place."""
+        return self._written.get(name, ((), (), []))[1]
+
+    def neurons(self, loaded: Loaded, line: str) -> Neurons:
+        from rnn_core import microscope
 
         key = (id(loaded.model), line)
         if self._read is None or self._read[0] != key:
             with compute_slot():
-                self._read = (key, reading.read(loaded.model, line))
+                self._read = (key, microscope.neurons(loaded.model, line))
         return self._read[1]
 
     def pick(self, place: Place) -> None:
         self.picked = place
 
+    @property
+    def full(self) -> bool:
+        """Whether as much is forced as the address holds."""
+        return len(self.forced) >= MOST_FORCED
+
     def force(self, place: Place, char: str) -> None:
-        self.forced = (*self.forced, Forced(*place, char))[-MOST_FORCED:]
-        self.picked = place
+        if not self.full:
+            self.forced = (*self.forced, Forced(*place, char))
+            self.picked = place
 
     def undo(self) -> None:
         last, self.forced = self.forced[-1], self.forced[:-1]
@@ -127,15 +139,19 @@ class Desk:
 
     @classmethod
     def from_address(cls) -> Desk:
-        """What a link says; anything that can't be meant is left out."""
+        """What a link says; what can't be meant is ``refused``."""
         found = cls()
-        at = _numbers(st.query_params.get("at", ""), 2)
-        if at:
-            found.picked = Place(*at)
-        for part in st.query_params.get("forced", "").split("_")[:MOST_FORCED]:
+        if asked := st.query_params.get("at"):
+            if at := _numbers(asked, 2):
+                found.picked = Place(*at)
+            else:
+                found.refused.append(f"at={asked}")
+        for part in filter(None, st.query_params.get("forced", "").split("_")):
             one = _numbers(part, 3)
-            if one and (one[3] == 10 or 32 <= one[3] < 127):
+            if one and (one[3] == 10 or 32 <= one[3] < 127) and not found.full:
                 found.forced += (Forced(*one[:3], chr(one[3])),)
+            else:
+                found.refused.append(f"forced={part}")
         return found
 
 

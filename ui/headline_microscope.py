@@ -14,7 +14,7 @@ from ui.headline_models import NAMES
 if TYPE_CHECKING:
     import pandas as pd
 
-    from rnn_core.reading import Moment
+    from rnn_core.microscope import Moment
     from rnn_core.writing import Written
 
 #: Characters offered at once to force; the others are in the list beside.
@@ -22,18 +22,18 @@ OFFERED = 8
 
 
 def microscope(me: Desk, written: dict[str, list[Written]], settings: Settings) -> None:
-    from rnn_core import reading
+    from rnn_core import microscope
 
     at = me.picked
     w = written[at.model][at.row]
-    m, table = reading.moment(w, at.k), reading.odds(w, at.k)
+    m, table = microscope.moment(w, at.k), microscope.odds(w, at.k)
     st.subheader("The microscope: one character and its odds", anchor=False)
     walk(me, written)
     st.markdown(words.moment(m))
     numbers(m, settings)
     st.vega_lite_chart(
         spec=charts.with_rows(
-            headline_charts.odds_spec(), headline_charts.odds_rows(reading.leading(table))
+            headline_charts.odds_spec(), headline_charts.odds_rows(microscope.leading(table))
         ),
         key="odds",
         alt="Odds of the likeliest characters: the model's, after temperature, in the nucleus",
@@ -126,6 +126,7 @@ def force(me: Desk, table: pd.DataFrame, m: Moment) -> None:
         st.pills(
             "Force another character here, and let the network go on",
             others[:OFFERED],
+            disabled=me.full,
             format_func=lambda char: words.plain(labels[char]),
             key=f"offer_{place}",
             on_change=chosen,
@@ -135,6 +136,7 @@ def force(me: Desk, table: pd.DataFrame, m: Moment) -> None:
             "Or any of the 96",
             others,
             None,
+            disabled=me.full,
             format_func=labels.get,
             key=f"any_{place}",
             on_change=chosen,
@@ -157,6 +159,13 @@ def force(me: Desk, table: pd.DataFrame, m: Moment) -> None:
                 on_click=me.clear,
                 help="Take all forced characters back.",
             )
+
+
+    if me.full:
+        st.caption(
+            f"{len(me.forced)} characters are forced, the most that a link holds: take one back to"
+            " force another."
+        )
 
 
 def everything(table: pd.DataFrame) -> None:

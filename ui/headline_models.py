@@ -36,7 +36,7 @@ class Unreadable(Exception):
 
 
 _lock = threading.Lock()
-_found: dict[str, tuple[Any, Loaded | Unreadable]] = {}
+_found: dict[str, tuple[Any, Loaded | str]] = {}  # or what is wrong with it
 _loading: set[tuple[str, Any]] = set()
 _index: list[tuple[Any, CopyIndex | None, str]] = []
 
@@ -57,8 +57,8 @@ def ask(name: str) -> Loaded | None:
     with _lock:
         known, found = _found.get(name, (None, None))
         if known == stamp:
-            if isinstance(found, Unreadable):
-                raise found
+            if isinstance(found, str):
+                raise Unreadable(found)
             return found
         if (name, stamp) not in _loading:
             _loading.add((name, stamp))
@@ -77,30 +77,30 @@ def copy_index() -> tuple[CopyIndex | None, str]:
 
 
 def _load(name: str, stamp: Any) -> None:
-    found: Loaded | Unreadable
+    found: Loaded | str
     try:
-        from rnn_core import checkpoint, reading, sampling
+        from rnn_core import checkpoint, microscope, sampling
         from rnn_core.language import CharLM
 
-        model = checkpoint.load(folder(name))
+        model, config = checkpoint.read(folder(name))
         if not isinstance(model, CharLM):
             raise checkpoint.CheckpointError(
                 f"{folder(name) / checkpoint.CONFIG}: field 'model' must be a CharLM,"
                 f" got {type(model).__name__}"
             )
-        seen = checkpoint.read_config(folder(name)).get("seen")
+        seen = config.get("seen")
         with engine.compute_slot():
             sampling.complete(model, "", max_chars=1)  # compiles the loop, once a shape
+            microscope.neurons(model, "a")
         found = Loaded(model, seen if isinstance(seen, (str, list)) else None)
     except Exception as error:
         if not isinstance(error, ValueError):
             log.exception("loading %s failed", folder(name))
-        found = Unreadable(str(error))
+        found = str(error)
     with _lock:
         _found[name] = (stamp, found)
         _loading.discard((name, stamp))
     if isinstance(found, Loaded):
-        reading.read(found.model, "a")
         engine.freeze()  # what tracing leaves behind lives as long as the process
 
 
@@ -111,7 +111,7 @@ def _load_index(place: Path) -> tuple[CopyIndex | None, str]:
         return None, "There is no index of the training text here, so copies can't be looked for."
     try:
         return CopyIndex.load(place), ""
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         return None, f"The index of the training text can't be read: {error}"
 
 

@@ -16,13 +16,13 @@ def neuron(me: Desk, loaded: Loaded, line: str) -> None:
     if not line:
         st.caption("This headline ended before its first character: there is nothing to read.")
         return
-    found = me.reading(loaded, line)
+    found = me.neurons(loaded, line)
 
     def choose(made: bool) -> None:
         st.session_state.neuron_chosen = made
 
     if "neuron_chosen" not in st.session_state:
-        choose("neuron" in st.query_params)
+        choose("watched" in st.query_params)
     with st.container(horizontal=True, vertical_alignment="bottom", key="neuron_choice"):
         layer = st.segmented_control(
             "Layer",
@@ -39,11 +39,11 @@ def neuron(me: Desk, loaded: Loaded, line: str) -> None:
         ranked = found.units(layer - 1)
         units, sd = ranked.unit.tolist(), dict(zip(ranked.unit, ranked.sd))
         if not st.session_state.neuron_chosen:  # until one is chosen, the most varying of each text
-            st.session_state.neuron = units[0]
+            st.session_state.watched = units[0]
         unit = st.selectbox(
             "Unit, the most varying first",
             units,
-            key="neuron",
+            key="watched",  # the Gates page has a "neuron" of its own
             bind="query-params",
             width=240,
             on_change=choose,

@@ -11,7 +11,7 @@ from ui.tinted import FULL
 if TYPE_CHECKING:
     from rnn_core.cards import Card
     from rnn_core.copied import CopyIndex, Shared
-    from rnn_core.reading import Moment
+    from rnn_core.microscope import Moment
     from rnn_core.writing import Summary, Written
 
 INVENTED = "**Invented by a network, not news.** Names and claims in these headlines are made up."

@@ -39,8 +39,11 @@ def ask_all(names: list[str]) -> tuple[dict[str, Loaded], dict[str, str], list[s
 
 def waiting(names: list[str]) -> None:
     """Look again until one more model is there or has failed."""
-    there, broken, coming = ask_all(names)
-    if len(coming) < len(names):
+    try:
+        waits = len(ask_all(names)[2]) == len(names)
+    except engine.CoreMissing:
+        waits = False
+    if not waits:
         st.rerun()
 
 
@@ -117,7 +120,7 @@ def take_along(
 
     def script() -> bytes:
         name = me.picked.model if me.picked and me.picked.model in written else next(iter(written))
-        forced = [f[1:] for f in me.forced if f.model == name]
+        forced = [f[1:] for f in me.applied(name)]
         return writing.script(
             f"pretrained/headlines-{name}", prefix, settings.number, forced, **settings.options
         ).encode()
@@ -170,6 +173,7 @@ def page() -> None:
     )
     with st.sidebar, address.checked("headlines", {"model": words.model_label}):
         names, settings = controls(me)
+    address.refuse("headlines", me.refused)
     address.complain("headlines")
     top = st.container()
     typed = beginning(me)
@@ -180,14 +184,14 @@ def page() -> None:
     if coming:
         # A poll holds up the import of TensorFlow, so there are few until it is in.
         every = 0.3 if engine.ready() else 1.0
-        st.fragment(waiting, run_every=every)(names if not there and not broken else coming)
+        st.fragment(waiting, run_every=every)(coming)
     prefix = prepared(typed, there) if engine.ready() else None
     if prefix is None or not there:
         trouble = engine.ready() and prefix is None
         top.header(
             "This beginning can't be read."
             if trouble
-            else "One moment: the network is being read in."
+            else "One moment: the network is loading."
             if coming
             else "This network can't be used; choose another.",
             anchor=False,
@@ -213,7 +217,7 @@ def page() -> None:
             elif name in broken:
                 st.error(unusable(name, broken), icon=":material/broken_image:")
             else:
-                st.caption(f"{NAMES[name]} is being read in.")
+                st.caption(f"{NAMES[name]} is loading.")
     st.caption(f"{words.TINT} {words.index_sentence(index, trouble)}")
     take_along(written, me, prefix.text, settings)
     at = me.picked

@@ -1,4 +1,4 @@
-"""Reading what was sampled: the odds of one character, and one neuron over a text."""
+"""What was sampled, looked at closely: the odds of one character, and neurons over a text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from rnn_core.language import CharLM, surprisals
-from rnn_core.stacks import SkipStack
 from rnn_core.text import VOCABULARY
 from rnn_core.writing import Written, name_of
 
@@ -114,7 +113,7 @@ def moment(written: Written, k: int) -> Moment:
     )
 
 
-class Reading(NamedTuple):
+class Neurons(NamedTuple):
     """Every neuron after every character of a line."""
 
     line: str
@@ -152,24 +151,16 @@ class Reading(NamedTuple):
         return pd.concat(frames, ignore_index=True)
 
 
-def read(model: CharLM, line: str) -> Reading:
+def neurons(model: CharLM, line: str) -> Neurons:
     """Run ``model`` over ``line``; what it holds after each character, layer by layer."""
     trace = surprisals(model, line)[1]
-    if isinstance(model.cell, SkipStack):  # its h is all layers' side by side
-        widths = np.cumsum([cell.units for cell in model.cell.cells])[:-1]
-        hidden, gates = np.split(trace.h[0].numpy(), widths, axis=-1), trace.gates
-    else:
-        hidden, gates = [trace.h[0].numpy()], (trace.gates,)
-        if hasattr(model.cell, "cells"):
-            gates = trace.gates
-        if len(gates) != len(hidden):
-            raise ValueError("a plain stack keeps only its last layer's h; build it with skip=True")
+    layers, gates = (trace.layers, trace.gates) if trace.layers else ((trace.h,), (trace.gates,))
     # Step t of the trace predicts character t: what followed upon reading it is step t + 1.
     after = slice(1, len(line) + 1)
-    return Reading(
+    return Neurons(
         line,
         tuple(
-            {"h": h[after], **{n: v[0].numpy()[after] for n, v in g._asdict().items()}}
-            for h, g in zip(hidden, gates)
+            {n: v[0].numpy()[after] for n, v in {"h": h, **g._asdict()}.items()}
+            for h, g in zip(layers, gates)
         ),
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rnn_core import checkpoint, reading, writing
+from rnn_core import checkpoint, microscope, writing
 from rnn_core.cards import read_card
 from rnn_core.language import CharLM
 from rnn_core.sampling import complete
@@ -39,7 +39,7 @@ def written(model):
 def test_odds_are_the_samplers_own(written):
     for w in written:
         for k, i in enumerate(w.completion.ids):
-            table = reading.odds(w, k)
+            table = microscope.odds(w, k)
             assert len(table) == len(VOCABULARY) == table.char.nunique()
             assert table.tempered.is_monotonic_decreasing
             for name in ("raw", "tempered", "kept"):
@@ -57,22 +57,22 @@ def test_odds_are_the_samplers_own(written):
 
 def test_leading_keeps_the_whole_and_the_chosen(written):
     w = written[0]
-    table = reading.odds(w, 2)
+    table = microscope.odds(w, 2)
     for count in (5, 24, 200):
-        short = reading.leading(table, count)
+        short = microscope.leading(table, count)
         assert len(short) == min(count + 1, len(table))
         assert short.raw.sum() == pytest.approx(1, abs=1e-5)
         assert short.chosen.sum() == 1
     rare = table.char.iloc[-1]
     forced = w._replace(completion=w.completion._replace(ids=w.completion.ids.copy()), forced=(2,))
     forced.completion.ids[2] = VOCABULARY.index(rare)
-    short = reading.leading(reading.odds(forced, 2), 5)
+    short = microscope.leading(microscope.odds(forced, 2), 5)
     assert rare in set(short.char) and short.name.iloc[-1] == "91 others"
 
 
 def test_moment_tells_the_way(written):
     w = written[1]
-    m = reading.moment(w, 3)
+    m = microscope.moment(w, 3)
     c = w.completion
     assert m.before == "sun ri" + c.text[:3] and m.came == m.landed == VOCABULARY[c.ids[3]]
     assert m.start - 1e-6 <= m.draw <= m.end + 1e-6
@@ -97,7 +97,7 @@ def test_forcing_goes_on_as_from_that_prefix(model, written):
     alone = complete(model, prefix, samples=2, **{**OPTIONS, "max_chars": 18})[1]
     assert c.headline == alone.headline and len(c.ids) <= 24 and c.prefix == "sun ri"
     assert c.probability[5] == w.completion.raw[5, VOCABULARY.index("z")]
-    landed = reading.odds(new, 5)
+    landed = microscope.odds(new, 5)
     assert landed[landed.chosen].char.item() == "z"
     assert landed[landed.landed].char.item() == VOCABULARY[w.completion.ids[5]]
     # An earlier force drops the later one; a later one keeps it.
@@ -125,6 +125,8 @@ def test_prepare_lowers_names_and_limits():
         writing.prepare("rain 😀")
     with pytest.raises(ValueError, match="“É”"):
         writing.prepare("CAFÉ")
+    with pytest.raises(ValueError, match=r"“İ” \(U\+0130, latin capital letter i with dot"):
+        writing.prepare("İstanbul")  # lowered, İ is two characters
     with pytest.raises(ValueError, match=r"no character \(U\+000A\)"):
         writing.prepare("two\nlines")
     with pytest.raises(ValueError, match="at most 120 characters, and this one has 10,000"):
@@ -140,11 +142,12 @@ def test_summary_finds_the_least_expected(written):
     assert s.choices == pytest.approx(2**s.bits_per_char)
 
 
+@pytest.mark.parametrize("skip", [True, False])
 @pytest.mark.parametrize("unit", ["lstm", "gru", "rnn"])
-def test_a_neurons_value_follows_its_character(unit):
-    model = CharLM.init(unit, 2, 6, embedding=5, skip=True, seed=8)
+def test_a_neurons_value_follows_its_character(unit, skip):
+    model = CharLM.init(unit, 2, 6, embedding=5, skip=skip, seed=8)
     line = "abcab"
-    found = reading.read(model, line)
+    found = microscope.neurons(model, line)
     assert found.depth == 2
     state = model.cell.zero_state(1)
     for t, char in enumerate([END, *encode(line)]):
@@ -170,11 +173,8 @@ def test_a_neurons_value_follows_its_character(unit):
 
 def test_a_single_layer_and_an_empty_line_can_be_read():
     model = CharLM.init("rnn", 1, 6, embedding=5, seed=8)
-    assert reading.read(model, "ab").layers[0]["h"].shape == (2, 6)
-    assert reading.read(model, "").neuron(0, 3).empty
-    plain = CharLM.init("lstm", 2, 6, embedding=5, seed=8)
-    with pytest.raises(ValueError, match="skip=True"):
-        reading.read(plain, "ab")
+    assert microscope.neurons(model, "ab").layers[0]["h"].shape == (2, 6)
+    assert microscope.neurons(model, "").neuron(0, 3).empty
 
 
 def test_tables_and_the_script_give_the_same_headlines(model, written, tmp_path):
@@ -206,7 +206,7 @@ def test_cards_say_what_is_wrong(tmp_path):
     assert read_card(tmp_path).held_out is None and not read_card(tmp_path).trouble
     path = tmp_path / "metrics.json"
     path.write_text(json.dumps({"bits_per_char": {"test": 1.6}, "parameters": 12}))
-    assert read_card(tmp_path) == (1.6, 12, "")
+    assert read_card(tmp_path) == (1.6, "")
     path.write_text(json.dumps({"bits_per_char": {"test": "good"}}))
     assert "bits_per_char.test" in read_card(tmp_path).trouble
     for damaged in ("[1]", "{", "null"):
