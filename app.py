@@ -4,6 +4,8 @@ The server imports this file once, when it starts, and finds ``app``; then it ru
 ``__main__`` for every visitor and every click.
 """
 
+from pathlib import Path
+
 import streamlit as st
 
 from ui import engine
@@ -15,13 +17,16 @@ if __name__ == "__main__":
     st.set_page_config(
         page_title="Carry the One", page_icon=":material/exposure_plus_1:", layout="wide"
     )
-    st.logo("ui/logo.svg", size="large")
+    st.logo(Path(__file__).parent / "ui" / "logo.svg", size="large")
     train = st.Page("ui/train.py", title="Train", icon=":material/show_chart:", default=True)
     gates = st.Page("ui/gates.py", title="Gates", icon=":material/grid_on:")
     headlines = st.Page("ui/headlines.py", title="Headlines", icon=":material/notes:")
     page = st.navigation([train, gates, headlines], position="top")
     if page is not train:
         session.keep_training()
-    page.run()
+    try:
+        page.run()
+    except engine.CoreMissing as error:
+        st.error(str(error), icon=":material/error:")
 else:
     app = st.App(__file__, lifespan=engine.lifespan)

@@ -56,7 +56,7 @@ CURVE = """() => {
     // An earlier run's curve is there too; only the sentence beneath says that this run moved.
     return drawn && /At step [\\d,]+ the loss/.test(document.body.innerText);
 }"""
-EMPTY = "() => document.body.innerText.includes('No step is made yet.')"
+EMPTY = "() => document.body.innerText.includes('No step has been taken yet.')"
 SAYS = "text => document.body.innerText.includes(text)"
 
 

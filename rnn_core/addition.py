@@ -17,10 +17,9 @@ import tensorflow as tf
 from rnn_core import checkpoint
 from rnn_core.cells import CELLS, glorot, matmul
 from rnn_core.programs import compiled, programs, signature
+from rnn_core.settings import ORDERS
 from rnn_core.stacks import Backward, Bidirectional
 from rnn_core.unroll import Trace, unroll
-
-ORDERS = ("lowest_first", "highest_first", "both")
 
 
 # ---------------------------------------------------------------- integers and bits

@@ -12,8 +12,7 @@ it and one mechanism serves gradients, optimizer moments, snapshots and files. E
 ``step`` is the equation. It stands in two halves because the first does not depend on the
 state: `unroll` makes it one large product for all steps (Appleyard et al. 2016, arXiv
 1604.01946). The second is a function made once for all steps, with the blocks of U cut out
-before the loop and not in it. Shapes: x [B, D], h [B, H]; everything is float32. Matrix products run in the
-weights' own precision, so a cell cast to bfloat16 trains with bfloat16 products and float32 state.
+before the loop and not in it. Shapes: x [B, D], h [B, H]; everything is float32.
 """
 
 from __future__ import annotations
@@ -25,9 +24,11 @@ import tensorflow as tf
 
 
 def matmul(x: tf.Tensor, W: tf.Tensor) -> tf.Tensor:
-    """x [..., D] @ W [D, K] in W's precision; the result in x's."""
-    # One plain product: of a batched one TensorFlow makes W's gradient row by row.
-    return tf.cast(tf.tensordot(tf.cast(x, W.dtype), W, 1), x.dtype)
+    """x [..., D] @ W [D, K] as one plain product.
+
+    Of a batched one TensorFlow makes W's gradient row by row.
+    """
+    return tf.tensordot(x, W, 1)
 
 
 def check_blocks(cell, blocks: int) -> None:

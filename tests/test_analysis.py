@@ -115,6 +115,12 @@ def test_appearance_reads_each_snapshot():
     assert np.isnan(with_both["transplant"].iloc[0])
 
 
+def test_a_network_that_diverged_has_no_state_space():
+    broken = tf.nest.map_structure(lambda w: w * np.nan, random_adder())
+    with pytest.raises(analysis.NotApplicable, match="no longer finite numbers"):
+        analysis.state_space(broken, sums=10, bits=4)
+
+
 def test_state_space_separates_the_carry_and_places_the_path(exact):
     space = analysis.state_space(exact, sums=40, bits=6)
     assert len(space.points) == 240 and 0 < space.share[1] <= space.share[0] <= 1

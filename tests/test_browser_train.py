@@ -26,7 +26,7 @@ def seed(page) -> str:
 
 def step(page) -> int:
     """The step that the sentence under the loss chart speaks of."""
-    text = page.get_by_text(re.compile(r"^(At step [\d,]+ the loss|No step is made)")).inner_text()
+    text = page.get_by_text(re.compile(r"^(At step [\d,]+ the loss|No step has been taken)")).inner_text()
     found = re.match(r"At step ([\d,]+)", text)
     return int(found[1].replace(",", "")) if found else 0
 
@@ -71,7 +71,7 @@ def test_run_pause_step_and_reset_to_the_same_point(open_page):
     button(page, "Step 10").click()
     assert wait_step(page, stood + 10) == stood + 10
     button(page, "Reset").click()
-    page.get_by_text("No step is made yet.").wait_for()
+    page.get_by_text("No step has been taken yet.").wait_for()
     assert press_and_wait(page, "Step 1", 1) == first
     page.get_by_text("Runs of this visit").wait_for()
 
@@ -95,7 +95,7 @@ def test_no_button_moves_while_others_are_pressed(open_page):
         wait_step(page, 2)
         button(page, "Pause").click()
         button(page, "Reset").click()
-        page.get_by_text("No step is made yet.").wait_for()
+        page.get_by_text("No step has been taken yet.").wait_for()
     places = page.evaluate("[...window.places]")
     assert len(places) == 1, places
 
@@ -168,7 +168,7 @@ def test_a_reload_in_mid_training_begins_the_same_run_again(open_page):
     wait_step(page, 5)
     page.reload()
     idle(page)
-    page.get_by_text("No step is made yet.").wait_for()
+    page.get_by_text("No step has been taken yet.").wait_for()
     assert seed(page) == "3"
     assert press_and_wait(page, "Step 1", 1) == first
 

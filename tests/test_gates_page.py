@@ -23,7 +23,10 @@ class Run:
     def __init__(self, model, step=40, past=(), **settings):
         self.settings = AdditionSettings(**settings)
         self.model, self.step = model, step
-        self.snapshots = list(past)
+        self.past = list(past)
+
+    def timeline(self):
+        return [*self.past, (self.step, self.model)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -168,7 +171,7 @@ def words_of(app, test):
 
 def test_nothing_is_claimed_of_an_untrained_network(page):
     app = opened(page, Run(Adder.init("gru", 8, seed=0), step=1, units=8))
-    assert "Nothing tells the carry surely" in app.subheader[0].value
+    assert "No signal tells the carry reliably" in app.subheader[0].value
     assert "Not recovered" in words_of(app, "automaton")
     assert "It is 280." in app.header[0].value and "wrong: framed, with a cross" in words(app)
 

@@ -206,16 +206,18 @@ def test_streamlits_clean_up_after_a_run_leaves_tensorflow_alone():
     assert gc.get_freeze_count() > 100_000
 
 
-def test_a_core_that_cannot_be_imported_is_said_in_one_sentence(app, monkeypatch):
+@pytest.mark.parametrize("page", ["train", "gates", "headlines"])
+def test_a_core_that_cannot_be_imported_is_said_in_one_sentence(page, monkeypatch):
+    sentence = "The core could not be imported: no module named tensorflow"
+
     def fail(timeout=None):
-        raise RuntimeError("the core could not be imported: no module named tensorflow")
+        raise engine.CoreMissing(sentence)
 
     monkeypatch.setattr(engine, "wait", fail)
-    fresh = run(AppTest.from_file("../app.py", default_timeout=60))
-    assert [e.value for e in fresh.error] == [
-        "the core could not be imported: no module named tensorflow"
-    ]
-    assert not fresh.session_state.visit.busy
+    app = run(AppTest.from_file("../app.py", default_timeout=60))
+    assert not app.session_state.visit.busy
+    app.switch_page(f"ui/{page}.py")
+    assert [e.value for e in run(app).error] == [sentence]
 
 
 def test_a_visit_keeps_a_bounded_number_of_steps(app, monkeypatch):

@@ -26,7 +26,8 @@ HEIGHT = 300
 LINE = 32
 
 
-def _spec(chart: alt.TopLevelMixin) -> dict:
+def bare(chart: alt.TopLevelMixin) -> dict:
+    """The specification without data and theme: the page adds both."""
     spec = chart.to_dict(validate=False)
     return {k: v for k, v in spec.items() if k not in ("datasets", "$schema", "config")}
 
@@ -135,7 +136,7 @@ def loss_spec(log: bool) -> dict:
         )
         .add_params(hover)
     )
-    return _spec(alt.layer(blank, earlier, curves, rule).properties(height=HEIGHT))
+    return bare(alt.layer(blank, earlier, curves, rule).properties(height=HEIGHT))
 
 
 def width_rows(measured: Measurement | None, bits: int) -> pd.DataFrame:
@@ -148,10 +149,10 @@ def width_rows(measured: Measurement | None, bits: int) -> pd.DataFrame:
 
 @cache
 def width_spec() -> dict:
-    """Share of sums wholly right over the width of the numbers, the trained width marked."""
+    """Share of sums wholly right over the width of the sum, the trained width marked."""
     x = alt.X(
         "bits:Q",
-        title="bits in each number",
+        title="bits in the sum",
         scale=alt.Scale(type="log", domain=[2, 1000], nice=False),
         axis=alt.Axis(values=[2, 5, 10, 20, 50, 100, 200, 500, 1000], format=",d", grid=False),
     )
@@ -178,7 +179,7 @@ def width_spec() -> dict:
     label = trained.mark_text(
         text="trained width", angle=270, baseline="bottom", dy=-5, color=palette.MARKER
     ).encode(x, y=alt.value(HEIGHT / 3))
-    return _spec(alt.layer(rule, label, line, dots).properties(height=HEIGHT))
+    return bare(alt.layer(rule, label, line, dots).properties(height=HEIGHT))
 
 
 def strip_rows(bits: pd.DataFrame) -> pd.DataFrame:
@@ -258,4 +259,4 @@ def strip_spec(long: bool) -> dict:
             )
         )
         layers.append(digits)
-    return _spec(alt.layer(*layers).properties(height=alt.Step(24 if not long else 14)))
+    return bare(alt.layer(*layers).properties(height=alt.Step(24 if not long else 14)))

@@ -46,17 +46,21 @@ def start() -> None:
             _thread.start()
 
 
+class CoreMissing(RuntimeError):
+    """TensorFlow or the core could not be imported."""
+
+
 def ready() -> bool:
     """Whether the core is imported. False means: draw what needs no core, and look again."""
     return _imported.is_set() and not _failure
 
 
 def wait(timeout: float | None = None) -> bool:
-    """Block until the core is imported; raise what its import raised."""
+    """Block until the core is imported; CoreMissing says why it could not be."""
     start()
     _imported.wait(timeout)
     if _failure:
-        raise RuntimeError(f"the core could not be imported: {_failure[0]}") from _failure[0]
+        raise CoreMissing(f"The core could not be imported: {_failure[0]}") from _failure[0]
     return ready()
 
 

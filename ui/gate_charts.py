@@ -11,6 +11,7 @@ from functools import lru_cache
 import altair as alt
 
 from ui import palette
+from ui.charts import bare
 from ui.gate_layout import DIGIT_AT, GATE_AT
 
 #: A bit's column is at most this wide; under the lesser one the chart scrolls sideways.
@@ -153,9 +154,3 @@ def sum_spec(height: float, bits: int, *, written: bool, hover: bool = True) -> 
 def widths(bits: int) -> tuple[int, int]:
     """The least and the greatest width of a chart of so many bits, in pixels."""
     return LABELS + NARROWEST * bits, LABELS + WIDEST * bits
-
-
-def bare(chart: alt.TopLevelMixin) -> dict:
-    """The specification without data and theme: the page adds both."""
-    spec = chart.to_dict(validate=False)
-    return {k: v for k, v in spec.items() if k not in ("datasets", "$schema", "config")}

@@ -71,8 +71,8 @@ def carry_lens(reading: Reading, lens: pd.DataFrame) -> None:
         )
         st.caption(
             "A dot is a unit: how well its value tells the true carry on 500 fresh 8-bit sums, at bits"
-            " with a ≠ b here and one bit lower, where the digits at hand can't give it away."
-            " A cross is the same with the carries shuffled."
+            " where a ≠ b both here and one bit below, so that the digits alone don't give the carry"
+            " away. A cross is the same with the carries shuffled."
         )
     with right:
         st.dataframe(
@@ -297,7 +297,10 @@ def appearance(shown: Source, step: int) -> None:
         column: analysis.first_over(table, column, 0.99)
         for column in ("auc", "exact", "transplant")
     }
-    st.subheader(gate_words.appearance(**first, tells=analysis.TELLS), anchor=False)
+    moved = bool(table["transplant"].notna().any())
+    st.subheader(
+        gate_words.appearance(**first, tells=analysis.TELLS, moved=moved), anchor=False
+    )
     st.vega_lite_chart(
         spec={
             **gate_test_charts.appearance_spec(),
@@ -310,8 +313,8 @@ def appearance(shown: Source, step: int) -> None:
         alt="Carry AUC, exact sums and transplants that succeed, over training steps",
     )
     st.caption(
-        "Each point is a snapshot of this run, tested on 200 fresh 8-bit sums; the dashed line is the"
-        " step shown on this page."
+        "Each point is a snapshot of this run, tested on 400 fresh 8-bit sums, in 200 pairs; the dashed"
+        " line is the step shown on this page."
     )
     gates.csv("Curve", table, "appearance.csv")
 

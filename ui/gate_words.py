@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-    from rnn_core.analysis import Automaton, Reading, Space
+    from rnn_core.analysis import Automaton, Line, Reading, Space
 
 NAMES = {
     "z": "update gate z",
@@ -34,9 +34,9 @@ INFER = {
     "lens": "**May be inferred:** whether a value, read alone, tells the carry. "
     "**May not:** that the network uses it. A fading memory of the last bits gives untrained units "
     "0.9 and more, so only values near 1 say anything; whether a unit is *used*, a clamp shows.",
-    "clamp": "**May be inferred:** whether the sums need this signal to move. **May not:** that it "
-    "holds the carry because they do, or that it does not because they don't: another unit can hold "
-    "the same.",
+    "clamp": "**May be inferred:** whether the sums need this signal to move. **May not:** that this "
+    "signal holds the carry. If the sums fail, it may only help; if they survive, another unit may "
+    "hold the same.",
     "transplant": "**May be inferred:** if the rest comes out flipped, the state passes on the carry "
     "and nothing else that matters. **May not:** in which units it lies, or that this holds for sums "
     "much wider than those tried.",
@@ -44,8 +44,8 @@ INFER = {
     "works for the right reason. **May not:** that no input leads elsewhere: agreement is counted on "
     "random sums, not proved.",
     "space": "**May be inferred:** whether states fall apart by their carry in the two directions in "
-    "which they vary most. **May not:** that they don't, when they overlap here: the carry may lie "
-    "in a direction this picture leaves out.",
+    "which they vary most. **May not:** that states which overlap here do not hold the carry: it may "
+    "lie in a direction this picture leaves out.",
     "appearance": "**May be inferred:** the order in which things came, in this one run. **May not:** "
     "that the carry was absent where the AUC is below 1, or that another seed keeps this order.",
 }
@@ -74,7 +74,18 @@ def detail(reading: Reading, table: pd.DataFrame) -> str:
         return (
             f"Bit{plural} {which} {'are' if plural else 'is'} wrong: framed, with a cross. {text}."
         )
-    return f"{text} on to the next."
+    return f"{text} into the next."
+
+
+def equations(unit: str, bit: int, lines: list[Line]) -> str:
+    """What stands under the equations of a cell: which it is, and which state is meant."""
+    text = f"Unit {unit} at bit {bit}, with this step's numbers"
+    if any(line.name == "c" for line in lines):
+        text += "; h and c on the right are those before the bit, but tanh(c) takes the new c"
+    else:
+        text += "; h on the right is the state before the bit"
+    worst = max(line.gap for line in lines)
+    return f"{text}. Sums agree with the trace within {worst:.0e}." if worst else f"{text}."
 
 
 def _bits(count: int) -> str:
@@ -86,7 +97,7 @@ def lens(best: pd.Series, tells: float, label: str, count: int) -> str:
     where = f"the {NAMES[best.signal]} of unit {label}"
     scores = f"AUC {best.auc:.3f}; with shuffled labels {best.shuffled_auc:.3f}"
     if best.auc < tells:
-        return f"Nothing tells the carry surely. Best is {where} ({scores})."
+        return f"No signal tells the carry reliably. Best is {where} ({scores})."
     more = f" So do {count - 1} more." if count > 1 else ""
     sign = "high" if best.sign > 0 else "low"
     return f"{where[0].upper()}{where[1:]} tells the carry: {sign} where one is on its way ({scores}).{more}"
@@ -99,7 +110,9 @@ def clamp(table: pd.DataFrame, signal: str, unit: str | None, value: float) -> s
         for row in table.itertuples()
     ]
     worst = (table["before"] - table["after"]).max()
-    if worst <= 0.005:
+    if table["before"].max() <= 0.005:
+        verdict = "It can't add either way, so this clamp shows nothing."
+    elif worst <= 0.005:
         verdict = "The sums do not need it to move."
     elif table["after"].max() <= 0.05:
         verdict = "Without it the network can't add."
@@ -144,15 +157,16 @@ def space(space: Space) -> str:
     )
 
 
-def appearance(auc: int | None, exact: int | None, transplant: int | None, tells: float) -> str:
-    def at(step: int | None, what: str) -> str:
-        return f"{what} from step {step:,} on" if step is not None else f"{what} not to the end"
+def appearance(
+    auc: int | None, exact: int | None, transplant: int | None, *, tells: float, moved: bool
+) -> str:
+    """From which step on each holds, None: not at the last; ``moved``: whether transplants apply."""
 
-    text = "; ".join(
-        [
-            at(auc, f"A signal tells the carry (AUC at least {tells:g})"),
-            at(transplant, "99 % of transplants flip it"),
-            at(exact, "99 % of 8-bit sums are right"),
-        ]
-    )
-    return f"{text}."
+    def at(step: int | None, what: str) -> str:
+        return f"{what} from step {step:,} on" if step is not None else f"{what}: not at the end"
+
+    parts = [at(auc, f"A signal tells the carry (AUC at least {tells:g})")]
+    if moved:
+        parts.append(at(transplant, "99 % of transplants flip the carry"))
+    parts.append(at(exact, "99 % of 8-bit sums are right"))
+    return f"{'; '.join(parts)}."

@@ -219,18 +219,17 @@ def ink() -> str:
 def legend(gates: bool = True) -> str:
     """The two colour scales with their fixed domains."""
 
-    def bar(colours, low, middle, high, what):
+    def bar(colours, low, high, what):
         return (
             f'<span style="white-space:nowrap;margin-right:1.6rem">{what}&ensp;{low}&ensp;<span style='
             f'"display:inline-block;width:7rem;height:.7rem;vertical-align:middle;border-radius:2px;'
             f'background:linear-gradient(90deg,{",".join(colours)})"></span>&ensp;{high}</span>'
         )
 
-    scales = [bar(palette.STATES, "−1", "0", "1", "states, candidates")]
-    if gates:
-        scales.insert(0, bar(palette.GATES, "0", "½", "1", "gates, P(1)"))
-    else:
-        scales.insert(0, bar(palette.GATES, "0", "½", "1", "P(1)"))
+    scales = [
+        bar(palette.GATES, "0", "1", "gates, P(1)" if gates else "P(1)"),
+        bar(palette.STATES, "−1", "1", "states, candidates"),
+    ]
     return f'<div style="font-size:.82rem;line-height:1.7">{" ".join(scales)}</div>'
 
 
@@ -292,13 +291,7 @@ def _equations(reading, bit: int, unit: int, labels: list[str]) -> None:
 
     lines = analysis.equations(reading, bit, unit)
     st.html(gate_equations.table(lines))
-    worst = max(line.gap for line in lines)
-    st.caption(
-        f"Unit {labels[unit]} at bit {bit}, with this step's numbers; h and c on the right are those"
-        f" before the bit. Sums agree with the trace within {worst:.0e}."
-        if worst
-        else f"Unit {labels[unit]} at bit {bit}, with this step's numbers."
-    )
+    st.caption(gate_words.equations(labels[unit], bit, lines))
     import pandas as pd
 
     rows = [

@@ -120,7 +120,7 @@ def live(log: bool) -> None:
                 charts.width_spec(), charts.width_rows(me.measured, me.settings.bits)
             ),
             key="widths",
-            alt="Share of sums wholly right by width of the numbers, from 5 to 1,000 bits",
+            alt="Share of sums wholly right by width of the sum, up to 1,000 bits",
         )
         st.caption(words.width_sentence(me.measured))
     if any(was and not now for was, now in zip(before, (me.run is None, me.busy, me.training))):

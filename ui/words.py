@@ -48,15 +48,15 @@ def headline(m: Measurement | None, step: int, *, lost: bool = False) -> str:
             return f"Not one {m.bits}-bit sum is wholly right yet."
         return f"It gets some {m.bits}-bit sums right, not all."
     if m.solved(FURTHEST) and m.solved(FAR):
-        return f"Solved: trained on {m.bits}-bit sums, it adds 1,000-bit numbers."
+        return f"Solved: trained on {m.bits}-bit sums, it gets 1,000-bit sums right."
     if m.solved(FAR):
-        return f"It adds {m.bits} bits and {FAR}, but slips on the way to 1,000."
-    return f"It adds {m.bits}-bit numbers, but does not carry over to longer ones."
+        return f"{m.bits}-bit and {FAR}-bit sums come out right, but it slips on the way to 1,000."
+    return f"{m.bits}-bit sums come out right, but that does not carry over to longer ones."
 
 
 def loss_sentence(history: pd.DataFrame | None, past: int) -> str:
     if history is None or history.empty:
-        text = "No step is made yet."
+        text = "No step has been taken yet."
     else:
         last = history.iloc[-1]
         text = (

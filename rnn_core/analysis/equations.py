@@ -67,7 +67,6 @@ def equations(reading: Reading, bit: int, unit: int, *, largest: int = 3) -> lis
         source = before["h"] if block.gate is None else now[block.gate] * before["h"]
         symbol = "h" if block.gate is None else f"({block.gate} * h)"
         sub = "" if len(BLOCKS[type(cell)]) == 1 else f"_{block.name.replace('_tilde', '')}"
-        sub = "_h" if block.name == "h_tilde" else sub
         terms = [
             Term("input", name, x[d], W[d, column], x[d] * W[d, column])
             for d, name in enumerate("ab")

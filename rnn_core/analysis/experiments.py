@@ -87,18 +87,20 @@ def transplants(model: Adder, *, pairs: int = 500, bits: int = 8, seed: int = 0)
     """
     forward_only(model.cell, "A transplant")
     drawn = draw_pairs(pairs, bits, seed)
-    later = np.arange(bits) > drawn.at[:, None]
-    plain = observe(model, drawn.x)[0] > 0
-    state = state_after(model, observe(model, drawn.giver)[1], drawn.at)
-    moved = observe(model, drawn.x, state=state, at=drawn.at)[0] > 0
     return pd.DataFrame(
         {
             "bit": drawn.at,
             "carry": drawn.carry.astype(int),
-            "before": ((plain == drawn.wanted) | ~later).all(axis=1),
-            "success": ((moved == drawn.wanted) | ~later).all(axis=1),
+            "before": drawn.flipped(observe(model, drawn.x)[0]),
+            "success": moved(model, drawn, observe(model, drawn.giver)[1]),
         }
     )
+
+
+def moved(model: Adder, pairs: Pairs, given: Trace) -> np.ndarray:
+    """Whether a pair's first sum goes on as wanted from the state that its giver's trace holds: [B]."""
+    state = state_after(model, given, pairs.at)
+    return pairs.flipped(observe(model, pairs.x, state=state, at=pairs.at)[0])
 
 
 class Pairs(NamedTuple):
@@ -109,6 +111,11 @@ class Pairs(NamedTuple):
     at: np.ndarray  # [B] the bit
     carry: np.ndarray  # [B] the carry out of it in x
     wanted: np.ndarray  # [B, T] the bits of x behind it, had that carry been the other one
+
+    def flipped(self, logits: np.ndarray) -> np.ndarray:
+        """Whether all bits behind it are as wanted in ``logits`` [B, T]: [B]."""
+        later = np.arange(logits.shape[1]) > self.at[:, None]
+        return (((logits > 0) == self.wanted) | ~later).all(axis=1)
 
 
 @lru_cache(maxsize=8)

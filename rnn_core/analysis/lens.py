@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from rnn_core.addition import Adder, Sums, sums_of
 from rnn_core.analysis.anatomy import NotApplicable, forward_only, signals
-from rnn_core.analysis.experiments import draw_pairs, state_after
+from rnn_core.analysis.experiments import draw_pairs, moved
 from rnn_core.analysis.observe import observe
 from rnn_core.analysis.reading import fresh
 from rnn_core.unroll import Trace
@@ -94,7 +94,9 @@ def appearance(
 ) -> pd.DataFrame:
     """When the carry appeared: step, auc (of the best signal), exact, transplant, a row a snapshot.
 
-    ``exact`` is the share of sums wholly right; ``transplant`` is nan where it doesn't apply.
+    On ``sums`` pairs of sums: ``exact`` is the share of all of them that are wholly right,
+    ``transplant`` the share of pairs in which a transplant flips the carry, nan where it doesn't
+    apply.
     """
     pairs = draw_pairs(sums, bits, seed)
     batch = Sums(*(v.numpy() for v in sums_of(np.concatenate([pairs.x, pairs.giver]))))
@@ -106,13 +108,10 @@ def appearance(
         try:
             forward_only(model.cell, "A transplant")
             given = tf.nest.map_structure(lambda v: v[sums:], trace._replace(state=()))
-            state = state_after(model, given, pairs.at)
-            bits_moved = observe(model, pairs.x, state=state, at=pairs.at)[0] > 0
-            later = np.arange(bits) > pairs.at[:, None]
-            moved = ((bits_moved == pairs.wanted) | ~later).all(axis=1).mean()
+            success = moved(model, pairs, given).mean()
         except NotApplicable:
-            moved = np.nan
-        rows.append((int(step), float(best), float(exact), float(moved)))
+            success = np.nan
+        rows.append((int(step), float(best), float(exact), float(success)))
     return pd.DataFrame(rows, columns=["step", "auc", "exact", "transplant"])
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rnn_core.addition import Adder
+from rnn_core.analysis.anatomy import NotApplicable
 from rnn_core.analysis.experiments import after
 from rnn_core.analysis.observe import observe
 from rnn_core.analysis.reading import Reading, fresh
@@ -30,12 +31,15 @@ def state_space(model: Adder, *, sums: int = 120, bits: int = 8, seed: int = 0) 
     """The hidden states of ``sums`` random sums in their first two principal components (by SVD).
 
     The sign of a component is free; it is set so that states with a carry lie to the right and,
-    on the whole, above. With one unit the second component is 0.
+    on the whole, above. With one unit the second component is 0. Raises NotApplicable where the
+    states are no longer finite numbers.
     """
     if sums < 2:
         raise ValueError(f"sums must be at least 2, got {sums}")
     x = fresh(seed, 7, sums, bits).x
     h = observe(model, x)[1].h.reshape(sums * bits, -1)
+    if not np.isfinite(h).all():
+        raise NotApplicable("The states of this network are no longer finite numbers.")
     carry = after(x).reshape(-1).astype(int)
     mean = h.mean(axis=0)
     centred = h - mean
