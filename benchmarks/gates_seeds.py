@@ -45,7 +45,7 @@ def main() -> None:
         " the seeds unless said otherwise.\n"
     )
     print(
-        "| unit | full adder recovered (2 states, 100 %) | agreement | transplants that flip the carry"
+        "| unit | full adder recovered (2 states, 100%) | agreement | transplants that flip the carry"
         " | best carry AUC | all signals, shuffled labels | 16-bit sums right"
         " | untrained: best AUC (highest) | untrained: recovered |"
     )

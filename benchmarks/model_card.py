@@ -81,9 +81,10 @@ def index() -> str:
     size = (ROOT / "training-index" / "model.safetensors").stat().st_size / 1e6
     return (
         f"{about['runs']:,} runs of words from {about['headlines']:,} headlines in {size:.1f} MB."
-        f" Of {about['probes']:,} {about['measured_on']}, the filter claims"
-        f" {about['false_positive_rate']:.2%} falsely; with the rule that every run inside a"
-        f" stretch must be claimed too, {about['false_stretch_rate']:.2%} would count."
+        f" Tested on {about['probes']:,} {about['measured_on']}: the filter claims"
+        f" {about['false_positive_rate']:.2%} of them falsely. A stretch counts as shared only if every"
+        f" shorter run inside it is claimed too, so that {about['false_stretch_rate']:.2%} of them"
+        " would be shown as copied."
     )
 
 

@@ -73,9 +73,10 @@ class AdditionSettings:
 
     @classmethod
     def tutorial(cls, *, seed: int = 0) -> AdditionSettings:
-        """The recipe of the 2017 tutorial (Kevin Jacobs, "Gated Recurrent Units explained using
-        TensorFlow"): 100 fixed examples, squared loss on a linear read-out, Adam at its default
-        rate, every weight and bias from a normal of sd 0.01, no noise. (It computed in float64.)
+        """The recipe of the 2017 tutorial (Kevin Jacobs, "Create a GRU (RNN) in TensorFlow").
+
+        100 fixed examples, squared loss on a linear read-out, Adam at its default rate, every
+        weight and bias from a normal of sd 0.01, no noise. (It computed in float64.)
         """
         return cls(
             learning_rate=0.001, loss="squared", noise=0.0, data="fixed", seed=seed, weights="small"

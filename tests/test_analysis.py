@@ -56,7 +56,7 @@ def test_hand_built_adders_add(exact):
 def test_automaton_of_an_exact_adder_is_the_full_adder(exact):
     found = analysis.automaton(exact, sums=100, bits=8)
     assert found.recovered and found.states == 2 and found.agreement == 1.0
-    assert found.steps == 800 and "100 % of 800 fresh steps" in found.reason
+    assert found.steps == 800 and "100% of 800 fresh steps" in found.reason
     table = found.transitions
     assert (table["next"] == (table["state"] + table["a"] + table["b"] >= 2)).all()
     assert (table["bit"] == (table["state"] + table["a"] + table["b"]) % 2).all()

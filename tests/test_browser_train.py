@@ -26,7 +26,9 @@ def seed(page) -> str:
 
 def step(page) -> int:
     """The step that the sentence under the loss chart speaks of."""
-    text = page.get_by_text(re.compile(r"^(At step [\d,]+ the loss|No step has been taken)")).inner_text()
+    text = page.get_by_text(
+        re.compile(r"^(At step [\d,]+ the loss|No step has been taken)")
+    ).inner_text()
     found = re.match(r"At step ([\d,]+)", text)
     return int(found[1].replace(",", "")) if found else 0
 

@@ -32,8 +32,8 @@ def test_a_clamp_is_judged_against_what_was_there_before(shares, verdict):
 def test_appearance_speaks_of_transplants_only_where_they_apply():
     with_them = gate_words.appearance(20, None, 40, tells=0.99, moved=True)
     assert with_them == (
-        "A signal tells the carry (AUC at least 0.99) from step 20 on; 99 % of transplants flip the"
-        " carry from step 40 on; 99 % of 8-bit sums are right: not at the end."
+        "A signal tells the carry (AUC at least 0.99) from step 20 on; 99% of transplants flip the"
+        " carry from step 40 on; 99% of 8-bit sums are right: not at the end."
     )
     assert "transplant" not in gate_words.appearance(20, None, None, tells=0.99, moved=False)
 

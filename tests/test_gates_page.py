@@ -160,7 +160,7 @@ def test_every_test_finds_the_adder_in_a_hand_built_network(page, kind):
         assert "May be inferred" in words(app)
     assert "of unit 1 tells the carry" in said["lens"]
     assert "500 of 500" in said["transplant"] and "all later bits" in words_of(app, "transplant")
-    assert said["automaton"].startswith("Recovered: 2 states, agrees on 100 % of 8,000")
+    assert said["automaton"].startswith("Recovered: 2 states, agrees on 100% of 8,000")
     assert "from step 20 on" in said["appearance"]
 
 
@@ -194,8 +194,8 @@ def test_a_clamp_says_what_it_did(page):
     app.slider(key="hold_at_h").set_value(1.0)
     ran(app)
     held = analysis.clamp(hand_built_adder("rnn"), "h", 1, 1.0)
-    share = f"{held['after'].iloc[0]:.0%}".replace("%", " %")
-    assert f"state h of unit 1 held at 1: 5-bit sums 100 % → {share}" in app.subheader[0].value
+    share = f"{held['after'].iloc[0]:.0%}"
+    assert f"state h of unit 1 held at 1: 5-bit sums 100% → {share}" in app.subheader[0].value
 
 
 def test_time_travel_goes_back_and_follows_training(page):

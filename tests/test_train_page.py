@@ -11,7 +11,6 @@ from streamlit.testing.v1 import AppTest
 
 from ui import engine, session
 
-
 pytestmark = pytest.mark.usefixtures("core")
 
 

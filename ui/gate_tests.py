@@ -298,9 +298,7 @@ def appearance(shown: Source, step: int) -> None:
         for column in ("auc", "exact", "transplant")
     }
     moved = bool(table["transplant"].notna().any())
-    st.subheader(
-        gate_words.appearance(**first, tells=analysis.TELLS, moved=moved), anchor=False
-    )
+    st.subheader(gate_words.appearance(**first, tells=analysis.TELLS, moved=moved), anchor=False)
     st.vega_lite_chart(
         spec={
             **gate_test_charts.appearance_spec(),

@@ -106,8 +106,7 @@ def lens(best: pd.Series, tells: float, label: str, count: int) -> str:
 def clamp(table: pd.DataFrame, signal: str, unit: str | None, value: float) -> str:
     who = "every unit" if unit is None else f"unit {unit}"
     parts = [
-        f"{row.bits}-bit sums {row.before:.0%} → {row.after:.0%}".replace("%", " %")
-        for row in table.itertuples()
+        f"{row.bits}-bit sums {row.before:.0%} → {row.after:.0%}" for row in table.itertuples()
     ]
     worst = (table["before"] - table["after"]).max()
     if table["before"].max() <= 0.005:
@@ -150,10 +149,8 @@ def automaton(found: Automaton) -> str:
 def space(space: Space) -> str:
     first, second = space.share
     return (
-        f"The two components hold {first:.0%} and {second:.0%} of the variance of the states.".replace(
-            "%", " %"
-        )
-        + " Colour and shape show the true carry out of the bit; the line follows this sum, bit by bit."
+        f"The two components hold {first:.0%} and {second:.0%} of the variance of the states."
+        " Colour and shape show the true carry out of the bit; the line follows this sum, bit by bit."
     )
 
 
@@ -167,6 +164,6 @@ def appearance(
 
     parts = [at(auc, f"A signal tells the carry (AUC at least {tells:g})")]
     if moved:
-        parts.append(at(transplant, "99 % of transplants flip the carry"))
-    parts.append(at(exact, "99 % of 8-bit sums are right"))
+        parts.append(at(transplant, "99% of transplants flip the carry"))
+    parts.append(at(exact, "99% of 8-bit sums are right"))
     return f"{'; '.join(parts)}."

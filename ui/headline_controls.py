@@ -42,7 +42,7 @@ def controls(me: Desk) -> tuple[list[str], Settings]:
         bind="query-params",
         on_change=me.clear,
         help="How much of the odds stays in play: 0.9 keeps the likeliest characters that hold "
-        "90 % together, 1 keeps all.",
+        "90% together, 1 keeps all.",
     )
     temperature = st.slider(
         "Temperature",

@@ -160,7 +160,6 @@ def force(me: Desk, table: pd.DataFrame, m: Moment) -> None:
                 help="Take all forced characters back.",
             )
 
-
     if me.full:
         st.caption(
             f"{len(me.forced)} characters are forced, the most that a link holds: take one back to"

@@ -70,8 +70,8 @@ def detail(s: Summary, text: str, came: str) -> str:
     """How sure the network was, and where it was least so."""
     after = f"after “{plain(shorten(text, 24))}”" if text else "at the start"
     return (
-        f"On average it drew **{s.bits_per_char:.2f} bits a character**: as sure as one who"
-        f" chooses among {s.choices:.1f} equally likely ones. Least expected was {plain(came)}"
+        f"On average it drew **{s.bits_per_char:.2f} bits a character**: as if it"
+        f" chose among {s.choices:.1f} equally likely ones each time. Least expected was {plain(came)}"
         f" {after}, at {s.bits:.1f} bits."
     )
 
@@ -81,7 +81,7 @@ def compare(summaries: dict[str, Summary]) -> str:
     each = ", ".join(f"{SHORT[n]} **{s.bits_per_char:.2f}**" for n, s in summaries.items())
     return (
         f"Bits a character, on average: {each}. The fewer, the surer it was of its own words;"
-        " which network predicts real headlines best stands beside its name."
+        " how well each predicts real headlines stands beside its name."
     )
 
 

@@ -108,8 +108,9 @@ def controls() -> AdditionSettings:
         key="preset",
         on_change=take_preset,
         width="stretch",
-        help="Exact learns sums of any length in 200 steps. Tutorial, 2017 is the recipe of the "
-        "tutorial this began with: fixed examples, squared loss, no noise.",
+        help="Exact learns in 200 steps to add numbers of up to 10,000 bits (none wider were tried). "
+        "Tutorial, 2017 is the recipe of the tutorial this began with: fixed examples, squared "
+        "loss, no noise.",
     )
     return settings
 

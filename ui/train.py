@@ -129,7 +129,9 @@ def live(log: bool) -> None:
 
 def headline(me: Visit) -> str:
     if me.run is None:
-        return "TensorFlow could not be loaded." if me.error else "One moment: TensorFlow is loading."
+        return (
+            "TensorFlow could not be loaded." if me.error else "One moment: TensorFlow is loading."
+        )
     if me.waiting:
         return "One moment: this network is being compiled, once for all its runs."
     return words.headline(me.measured, me.step, lost=me.lost)

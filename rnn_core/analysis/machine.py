@@ -276,5 +276,5 @@ def _table(next_: np.ndarray, bit: np.ndarray) -> pd.DataFrame:
 def share(value: float) -> str:
     """A share as a percentage that says 100 or 0 only where it is exactly so."""
     if value in (0.0, 1.0):
-        return f"{value:.0%}".replace("%", " %")
-    return f"{np.clip(100 * value, 0.1, 99.9):.1f} %"
+        return f"{value:.0%}"
+    return f"{np.clip(100 * value, 0.1, 99.9):.1f}%"
