@@ -1,4 +1,4 @@
-"""Networks whose inner workings are known, because they were written down and not trained."""
+"""Networks that were not trained: some whose inner workings are known, and random ones."""
 
 import numpy as np
 import tensorflow as tf
@@ -47,3 +47,12 @@ def hand_built_adder(kind: str) -> Adder:
         tf.constant([[10.0], [-10.0], [10.0]]) / np.float32(scale), tf.constant([0.0])
     )
     return Adder(cell, readout)
+
+
+def random_adder(kind="gru", units=5, order="lowest_first", seed=3) -> Adder:
+    """Untrained, with biases and a read-out that are not zero, so that no term is hidden."""
+    rng = np.random.default_rng(seed)
+    model = Adder.init(kind, units, order=order, seed=seed)
+    return tf.nest.map_structure(
+        lambda w: w + tf.constant(rng.normal(0, 0.5, w.shape), tf.float32), model
+    )

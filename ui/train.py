@@ -225,6 +225,8 @@ def take_along(me: Visit) -> None:
 
 
 me = visit()
+# On a busy machine a poll takes a while; what it will redraw need not fade until then.
+st.html("<style>[data-stale=true] {opacity: 1 !important}</style>")
 top = st.container()
 with st.sidebar:
     settings = recipe()
