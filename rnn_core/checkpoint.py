@@ -1,8 +1,8 @@
 """A model in a folder: config.json (its structure) and model.safetensors (its weights).
 
 The structure is written from the model's own tree of named tuples and read back through a list
-of known types, so loading executes nothing. Every failure is a `CheckpointError` that names the
-file and the field.
+of known types, so loading executes nothing. Every failure to load is a `CheckpointError` that
+names the file and the field.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import tensorflow as tf
 from rnn_core import cells, stacks
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+NEW = ".new"  # ends the name of a file that waits to be moved into place
 
 #: Types that may stand in a config.json. Modules that define a model add theirs with `known`.
 TYPES: dict[str, type] = {
@@ -52,7 +53,7 @@ def save(model: Any, folder, *, dtype: str = "float32", **about: Any) -> None:
     """Write ``model`` to ``folder``; ``about`` (JSON) stands beside the structure in config.json.
 
     Both files are written whole beside the old ones and then moved into place, so a save that
-    is cut off leaves a loadable folder. ``dtype="float16"`` halves the file.
+    is cut off, and the next one too, leaves a loadable folder. ``dtype="float16"`` halves the file.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,14 +66,15 @@ def save(model: Any, folder, *, dtype: str = "float32", **about: Any) -> None:
         "format": 1,
         "model": describe(model),
         "dtype": dtype,
-        "sha256": hashlib.sha256(raw).hexdigest(),
+        "sha256": _sha256(raw),
         **about,
     }
     text = json.dumps(config, indent=2, ensure_ascii=True) + "\n"
-    _write(folder / (CONFIG + ".new"), text.encode())
-    _write(folder / (WEIGHTS + ".new"), raw)
-    os.replace(folder / (WEIGHTS + ".new"), folder / WEIGHTS)
-    os.replace(folder / (CONFIG + ".new"), folder / CONFIG)
+    _finish_move(folder)
+    _write(folder / (CONFIG + NEW), text.encode())
+    _write(folder / (WEIGHTS + NEW), raw)
+    os.replace(folder / (WEIGHTS + NEW), folder / WEIGHTS)
+    os.replace(folder / (CONFIG + NEW), folder / CONFIG)
 
 
 def load(folder) -> Any:
@@ -84,11 +86,8 @@ def read(folder) -> tuple[Any, dict]:
     """The model that `save` wrote to ``folder``, and the config.json that belongs to it."""
     folder = Path(folder)
     raw = _read(folder / WEIGHTS)
-    digest = hashlib.sha256(raw).hexdigest()
-    config = read_config(folder)
-    if config.get("sha256") != digest and (folder / (CONFIG + ".new")).exists():
-        # A save was cut off between its two moves: the other half lies ready.
-        config = read_config(folder, CONFIG + ".new")
+    digest = _sha256(raw)
+    config = _waiting(folder, digest) or read_config(folder)
     if config.get("sha256") != digest:
         raise CheckpointError(
             f"{folder / WEIGHTS}: its sha256 is {digest}, {CONFIG} says {config.get('sha256')}:"
@@ -109,9 +108,10 @@ def read(folder) -> tuple[Any, dict]:
 def read_config(folder, name: str = CONFIG) -> dict:
     """config.json as a dict: the structure, and what was saved ``about`` the model."""
     path = Path(folder) / name
+    raw = _read(path)
     try:
-        config = json.loads(_read(path))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        config = json.loads(raw)
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: not JSON ({error})") from error
     if not isinstance(config, dict) or config.get("format") != 1:
         found = config.get("format") if isinstance(config, dict) else type(config).__name__
@@ -119,6 +119,28 @@ def read_config(folder, name: str = CONFIG) -> dict:
     if "model" not in config:
         raise CheckpointError(f"{path}: field 'model' is missing")
     return config
+
+
+def _waiting(folder: Path, digest: str) -> dict | None:
+    """The config.json that waits to be moved, where it belongs to the weights of this digest.
+
+    It does where a save was cut off between its two moves.
+    """
+    try:
+        config = read_config(folder, CONFIG + NEW)
+    except CheckpointError:  # none, or one that was not written to its end
+        return None
+    return config if config.get("sha256") == digest else None
+
+
+def _finish_move(folder: Path) -> None:
+    """Make the second move of a save that was cut off before it.
+
+    The next save writes over what waits, and the weights there belong to nothing else.
+    """
+    if (folder / (CONFIG + NEW)).exists() and (folder / WEIGHTS).exists():
+        if _waiting(folder, _sha256(_read(folder / WEIGHTS))):
+            os.replace(folder / (CONFIG + NEW), folder / CONFIG)
 
 
 def digest(model: Any) -> str:
@@ -181,6 +203,9 @@ def _build(spec: Any, name: str, tensors: dict, used: set[str], folder: Path) ->
             getattr(model, "check", lambda: None)()
         except ValueError as error:
             raise CheckpointError(f"{where}: {error}") from error
+        except (AttributeError, IndexError, TypeError) as error:
+            # A part of a type that can't stand there has not what the check asks it for.
+            raise CheckpointError(f"{where}: its parts don't fit each other ({error})") from error
         return model
     if name not in tensors:
         raise CheckpointError(f"{folder / WEIGHTS}: tensor '{name}' is missing")
@@ -200,6 +225,10 @@ def _build(spec: Any, name: str, tensors: dict, used: set[str], folder: Path) ->
     if not np.isfinite(value).all():
         raise CheckpointError(f"{folder / WEIGHTS}: tensor '{name}' has values that are not finite")
     return tf.constant(value.astype(np.float32))
+
+
+def _sha256(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
 
 
 def _read(path: Path) -> bytes:

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rnn_core import cli_train, quiet
-from rnn_core.cli_train import add_column, tell_skipped
+from rnn_core import cli_options, cli_train, quiet
+from rnn_core.cli_options import add_column, read_headlines
 
 #: What a command opens where no --model is given.
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
@@ -28,7 +28,9 @@ def add_commands(commands) -> None:
         command.add_argument("--top-p", type=float, default=0.9, help="mass of the nucleus (0.9)")
         command.add_argument("--temperature", type=float, default=1.0, help="below 1: safer (1)")
         command.add_argument("--max-chars", type=int, default=80, help="longest completion (80)")
-        command.add_argument("--seed", type=int, default=0, help="the same seed, the same text (0)")
+        command.add_argument(
+            "--seed", type=cli_options.seed, default=0, help="the same seed, the same text (0)"
+        )
         command.set_defaults(run=function)
 
     evaluate = commands.add_parser("evaluate", help="bits per character of a model on a file")
@@ -116,10 +118,7 @@ def _as_json(completion) -> dict[str, Any]:
 
 
 def run_evaluate(args) -> int:
-    from rnn_core import text
-
-    headlines, skipped = text.read(args.file, column=args.column)
-    tell_skipped(args.file, skipped)
+    headlines = read_headlines(args.file, column=args.column)
     model, _ = _load(args.model)
     from rnn_core.language import bits_per_char
 
@@ -134,12 +133,10 @@ def run_evaluate(args) -> int:
 
 
 def run_index(args) -> int:
-    from rnn_core import text
     from rnn_core.copied import CopyIndex
 
-    headlines, skipped = text.read(args.file, column=args.column)
-    tell_skipped(args.file, skipped)
-    probes = text.read(args.probe, column=args.column)[0] if args.probe else None
+    headlines = read_headlines(args.file, column=args.column)
+    probes = read_headlines(args.probe, column=args.column) if args.probe else None
     index = CopyIndex.build(
         list(headlines.texts()),
         bits_per_item=args.bits,

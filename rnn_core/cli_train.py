@@ -7,19 +7,32 @@ started with the same command, and the first writes the model.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import sys
 from pathlib import Path
 
-from rnn_core import quiet
+from rnn_core import cli_options, quiet
+from rnn_core.cli_options import add_column, read_headlines
 
 #: What a model to start from decides.
 SHAPE = ("unit", "depth", "units", "embedding", "buckets", "skip")
 
+#: TensorFlow ends the process where it can't start as many as it is told; so many it can.
+THREADS = 1024
+
+EPILOG = """\
+To see your model in the app, copy the folder pretrained and start the app with the copy's path in
+the environment variable CARRY_THE_ONE_MODELS. The Headlines page opens headlines-lstm,
+headlines-gru and headlines-rnn there: put config.json, model.safetensors and metrics.json from
+--out in place of those in one of them (the figure that the page shows is the one for --test), and
+in place of training-index what the command index writes.
+"""
+
 
 def add_command(commands) -> None:
     """Add the command to ``commands``, what `ArgumentParser.add_subparsers` returned."""
-    train = commands.add_parser("train", help="train a model on headlines")
+    train = commands.add_parser("train", help="train a model on headlines", epilog=EPILOG)
     train.add_argument("file", metavar="CSV", help="headlines: .csv, .csv.gz, .zip, or text")
     train.add_argument("--out", required=True, help="folder of the model; resumes what is there")
     train.add_argument("--valid", metavar="FILE", help="to select on (else rows held out by seed)")
@@ -36,7 +49,8 @@ def add_command(commands) -> None:
             type=_share,
             action="append",
             default=[],
-            help=f"share of a group's rows in {of}; may be repeated",
+            help=f"share of a group's rows in {of}; may be repeated: where it is given, the groups"
+            " that it never names are left out",
         )
     train.add_argument("--unit", default="lstm", help="rnn, gru, gru_no_reset or lstm (lstm)")
     train.add_argument("--depth", type=int, default=3, help="layers (3)")
@@ -62,11 +76,15 @@ def add_command(commands) -> None:
         "--ngram-dropout", type=float, default=0.0, help="of the tables' vectors (0)"
     )
     train.add_argument("--clip", type=float, default=1.0, help="longest gradient (1)")
-    train.add_argument("--seed", type=int, default=0, help="of weights, batches and masks (0)")
+    train.add_argument(
+        "--seed", type=cli_options.seed, default=0, help="of weights, batches and masks (0)"
+    )
     train.add_argument(
         "--save-every", type=float, default=120, help="seconds between checkpoints (120)"
     )
-    train.add_argument("--threads", type=int, help="processor cores to use (all)")
+    train.add_argument(
+        "--threads", type=cli_options.whole(1, THREADS), help="processor cores to use (all)"
+    )
     shape = {name: train.get_default(name) for name in SHAPE}
     train.set_defaults(run=lambda args: run_train(args, shape))
 
@@ -89,10 +107,6 @@ def _numbers(value: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(
             f"expected whole numbers like 97,89, got {value!r}"
         ) from None
-
-
-def add_column(command) -> None:
-    command.add_argument("--column", default="headline_text", help="of a CSV (headline_text)")
 
 
 def take_shape(args, defaults: dict) -> None:
@@ -121,18 +135,17 @@ def take_shape(args, defaults: dict) -> None:
 def run_train(args, shape: dict) -> int:
     from rnn_core import text
 
-    data, skipped = text.read(args.file, column=args.column, group=args.group)
-    tell_skipped(args.file, skipped)
+    data = read_headlines(args.file, column=args.column, group=args.group)
     names = {"train": args.file}
     if args.valid:
-        valid, names["valid"] = text.read(args.valid, column=args.column)[0], args.valid
+        valid, names["valid"] = read_headlines(args.valid, column=args.column), args.valid
         split = "valid is a file of its own"
     else:
         data, valid = text.hold_out(data, seed=args.seed)
         split = f"{len(valid):,} rows of the training file, drawn with seed {args.seed}, are valid"
     test = None
     if args.test:
-        test, names["test"] = text.read(args.test, column=args.column)[0], args.test
+        test, names["test"] = read_headlines(args.test, column=args.column), args.test
         split += "; test is a file of its own"
 
     tf = quiet.tensorflow()
@@ -140,11 +153,14 @@ def run_train(args, shape: dict) -> int:
         tf.config.threading.set_intra_op_parallelism_threads(args.threads)
         tf.config.threading.set_inter_op_parallelism_threads(args.threads)
     from rnn_core import checkpoint, language_report
+    from rnn_core.cluster import Cluster
     from rnn_core.language_training import LanguageRun, LanguageSettings
 
+    cluster = Cluster()  # before any tensor is made, so before a model is loaded
     start = None
     if args.start:
         take_shape(args, shape)
+        language_report.training_of(args.start)  # `finish` needs it: better refused now than then
         start = checkpoint.load(args.start)
     settings = LanguageSettings(
         unit=args.unit,
@@ -165,27 +181,30 @@ def run_train(args, shape: dict) -> int:
         last_shares=tuple(args.last_share),
         seed=args.seed,
     )
-    run = LanguageRun(settings, data, valid, args.out, start=start)
-    say = print if run.cluster.chief else lambda *_: None
+    run = LanguageRun(settings, data, valid, args.out, start=start, cluster=cluster)
+    tell_unnamed("--share", settings.shares, data)
+    tell_unnamed("--last-share", settings.last_shares, data)
+    say = print if cluster.chief else lambda *_: None
     if run.step:
         say(f"going on from step {run.step:,} of {run.steps:,}")
-    progress = language_report.Progress(run)
     try:
-        run.train(save_every=args.save_every, report=progress)
-    except (KeyboardInterrupt, FloatingPointError, tf.errors.UnavailableError) as error:
-        why = str(error)
-        if isinstance(error, KeyboardInterrupt):
-            why = "stopped"
-        elif isinstance(error, tf.errors.UnavailableError):
-            why = "another worker is gone"
-        progress.close()
+        with contextlib.closing(language_report.Progress(run)) as progress:
+            run.train(save_every=args.save_every, report=progress)
+    except FloatingPointError as error:
+        # Another --out, since a checkpoint is of its rates: others are refused as another run.
+        print(
+            f"error: {error}, and start again with another --out (or remove"
+            f" {Path(args.out) / 'resume'}: a checkpoint there is of the old rates)",
+            file=sys.stderr,
+        )
+        return 2
+    except (KeyboardInterrupt, tf.errors.UnavailableError) as error:
+        why = "stopped" if isinstance(error, KeyboardInterrupt) else "another worker is gone"
         print(
             f"error: {why} (step {run.step:,}); the same command goes on from the last checkpoint",
             file=sys.stderr,
         )
         return 2
-    finally:
-        progress.close()
     command = language_report.command_of(
         settings,
         names,
@@ -211,11 +230,13 @@ def run_train(args, shape: dict) -> int:
     return 0
 
 
-def tell_skipped(file, skipped) -> None:
-    if any(skipped[:3]):
-        example = f", such as {skipped.example!r}" if skipped.example else ""
-        print(
-            f"{Path(file).name}: left out {skipped.empty:,} empty rows, {skipped.unknown:,} with a"
-            f" character outside printable ASCII{example}, {skipped.too_long:,} too long",
-            file=sys.stderr,
-        )
+def tell_unnamed(option: str, shares, data) -> None:
+    """Say how many rows of which groups ``shares``, where there are any, leave out."""
+    named = dict(shares)
+    left = [
+        f"{(data.groups == g).sum():,} of {name!r}"
+        for g, name in enumerate(data.names)
+        if name not in named
+    ]
+    if named and left:
+        print(f"{option}: left out rows of groups not named: {', '.join(left)}", file=sys.stderr)

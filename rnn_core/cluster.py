@@ -4,10 +4,49 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+
+def rank(config: str) -> int | None:
+    """The place of this process among those that train, by ``config``, the text of TF_CONFIG.
+
+    The chief, if one is named, has place 0 and the workers follow, as TensorFlow counts them;
+    without a chief, worker 0 is the first. None where no task is given: this process is alone.
+    ValueError for anything else, naming the field.
+    """
+
+    def must(field, expected, found, fine):
+        if not fine:
+            raise ValueError(f"TF_CONFIG: {field} must be {expected}, got {found!r}")
+
+    try:
+        found = json.loads(config or "{}")
+    except ValueError as error:
+        raise ValueError(f"TF_CONFIG: not JSON ({error})") from error
+    must("the whole", "an object", found, isinstance(found, dict))
+    task, cluster = found.get("task", {}), found.get("cluster", {})
+    for field, value in (("task", task), ("cluster", cluster)):
+        must(f"field {field!r}", "an object", value, isinstance(value, dict))
+    if not task:
+        return None
+    for job in ("chief", "worker"):
+        value = cluster.get(job, [])
+        fine = isinstance(value, list) and all(
+            isinstance(at, str) and re.fullmatch(r".+:\d+", at) for at in value
+        )
+        must(f"field 'cluster.{job}'", "a list of addresses like host:2222", value, fine)
+    chiefs, job, index = cluster.get("chief", []), task.get("type"), task.get("index")
+    must("field 'cluster.chief'", "one address", chiefs, len(chiefs) <= 1)
+    must("field 'task.type'", "'chief' or 'worker'", job, job in ("chief", "worker"))
+    count = len(cluster.get(job, []))
+    must(f"field 'cluster.{job}'", "given for a task of this type", cluster.get(job), count)
+    fine = str(index).isdecimal() and int(index) < count
+    must("field 'task.index'", f"from 0 to {count - 1}", index, fine)
+    return int(index) + (len(chiefs) if job == "worker" else 0)
 
 
 class Cluster:
@@ -19,10 +58,10 @@ class Cluster:
     """
 
     def __init__(self):
-        task = json.loads(os.environ.get("TF_CONFIG") or "{}").get("task", {})
-        self.strategy = tf.distribute.MultiWorkerMirroredStrategy() if task else None
-        self.workers = self.strategy.num_replicas_in_sync if task else 1
-        self.index = int(task.get("index", 0))
+        place = rank(os.environ.get("TF_CONFIG", ""))
+        self.strategy = None if place is None else tf.distribute.MultiWorkerMirroredStrategy()
+        self.workers = self.strategy.num_replicas_in_sync if self.strategy else 1
+        self.index = place or 0
         self._sum = None
 
     @property

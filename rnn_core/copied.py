@@ -27,6 +27,9 @@ import safetensors.numpy
 CONFIG, BITS = "config.json", "model.safetensors"
 HASH = "blake2b-64 of each word, chained by splitmix64, places by double hashing"
 
+MOST_HASHES = 64  # places of a run, at most
+MOST_BITS = 92.0  # for each run: more would call for more places than `MOST_HASHES`
+
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # splitmix64's step (Steele et al. 2014)
 _WHOLE = np.uint64(0x632BE59BD9B4E019)  # sets a headline from start to end apart from a run
 _BLOCK = 1 << 19  # runs at a time, to bound memory
@@ -66,8 +69,10 @@ class CopyIndex:
         headlines themselves where None are given), less those that really are in the index.
         Raises ValueError for headlines without a word.
         """
-        if not bits_per_item > 0:
-            raise ValueError(f"bits_per_item must be above 0, got {bits_per_item}")
+        if not 0 < bits_per_item <= MOST_BITS:
+            raise ValueError(
+                f"bits_per_item must be above 0 and at most {MOST_BITS:g}, got {bits_per_item}"
+            )
         runs = []  # the distinct ones of each length
         for n, _, hashes, whole in _runs(headlines):
             runs.append(np.unique(np.concatenate([hashes if n > 1 else hashes[:0], whole])))
@@ -197,7 +202,8 @@ class CopyIndex:
         for field, value in (("format", 1), ("type", "CopyIndex"), ("hash", HASH)):
             must(field, config.get(field), repr(value), config.get(field) == value)
         hashes, about = config.get("hashes"), config.get("about")
-        must("hashes", hashes, "from 1 to 64", type(hashes) is int and 1 <= hashes <= 64)
+        fine = type(hashes) is int and 1 <= hashes <= MOST_HASHES
+        must("hashes", hashes, f"from 1 to {MOST_HASHES}", fine)
         must("about", about, "an object", isinstance(about, dict))
         for field in ("false_positive_rate", "false_stretch_rate"):
             rate = about.get(field)

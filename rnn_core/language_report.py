@@ -15,12 +15,20 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from rnn_core import checkpoint, sampling, text
+from rnn_core.cards import METRICS
 from rnn_core.language import CharLM
 from rnn_core.language_training import LanguageRun, LanguageSettings, report_figures
 
-METRICS = "metrics.json"
 TRAIN_ROWS = 2500  # of the training headlines, to set beside the held-out figures
 SAMPLES, SAMPLE_TOP_P, SAMPLE_SEED = 200, 0.9, 0
+
+#: What a metrics.json says of a training, and as what.
+TRAINING = {
+    "command": (str,),
+    "minutes": (float, int),
+    "characters_trained_on": (int,),
+    "history": (list,),
+}
 
 
 class Progress:
@@ -89,9 +97,9 @@ def finish(
     ``folder`` is the run's own if None. Every figure is that of the weights as saved: float16, and
     the n-gram tables in bytes.
     ``names`` are the data files of "train", "valid" and "test", ``split`` says in words how they
-    came about, ``cores`` how many were used (all if None), ``start`` the folder of the model that
-    was begun with: what its metrics.json says of its training comes before this run's. With
-    several workers only the chief writes; the others get {}.
+    came about, ``cores`` how many were used (all if None). ``start``: the folder of the starting
+    model; its training record is put before this run's. With several workers only the chief
+    writes; the others get {}.
     """
     if not run.cluster.chief:
         return {}
@@ -145,11 +153,19 @@ def finish(
 def training_of(folder: str | Path) -> dict:
     """What the metrics.json of a model says of its training: command, minutes, passes."""
     path = Path(folder) / METRICS
+    doubt = f"{path} does not say how the model was trained, so it can't be started from"
     try:
         found = json.loads(path.read_text())
-        return {k: found[k] for k in ("command", "minutes", "characters_trained_on", "history")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} does not say how the model was trained ({error!r})") from error
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{doubt}: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{doubt}: expected an object, got {type(found).__name__}")
+    for field, kinds in TRAINING.items():
+        if not isinstance(found.get(field), kinds):
+            expected = " or ".join(kind.__name__ for kind in kinds)
+            got = type(found.get(field)).__name__
+            raise ValueError(f"{doubt}: field {field!r} must be {expected}, got {got}")
+    return {field: found[field] for field in TRAINING}
 
 
 def words_known(model: CharLM, headlines: Iterable[str]) -> tuple[int, int]:

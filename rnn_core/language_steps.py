@@ -11,6 +11,9 @@ from rnn_core import optimizers
 from rnn_core.language import CharLM, nats
 from rnn_core.optimizers import Moments
 
+#: Random numbers of a step: mask k of step t is drawn with the seed [seed, t * STREAMS + k].
+STREAMS = 64
+
 
 class Dropout(NamedTuple):
     """The shares of training's values that are dropped at random; 0 drops none."""
@@ -37,12 +40,13 @@ def gradients(
 
     A worker is given every ``workers``-th row of a joint batch from row ``index``, and in
     ``total`` the characters of all rows, so that the workers' gradients and losses add up to
-    those of the joint batch.
+    those of the joint batch. ``seed`` is two integers; the masks draw with the second and the
+    `STREAMS` - 1 after it.
     """
 
     def masked(x, share, shape, stream):
         # Drawn for the joint batch: a row's mask does not depend on who computes it.
-        noise = tf.random.stateless_uniform([ids.shape[0] * workers, *shape], seed + [stream, 0])
+        noise = tf.random.stateless_uniform([ids.shape[0] * workers, *shape], seed + [0, stream])
         return tf.where(noise[index::workers] < share, 0.0, x / (1 - share))
 
     def drop_layer(layer, x):

@@ -16,7 +16,13 @@ from rnn_core import checkpoint, text
 from rnn_core.checkpoint import known
 from rnn_core.cluster import Cluster
 from rnn_core.language import CharLM, bits_per_char, parameters
-from rnn_core.language_steps import Dropout, gradient_program, step_program, update_program
+from rnn_core.language_steps import (
+    STREAMS,
+    Dropout,
+    gradient_program,
+    step_program,
+    update_program,
+)
 from rnn_core.optimizers import Moments
 
 known(Moments)
@@ -56,8 +62,11 @@ class LanguageSettings:
         for name in ("dropout", "ngram_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
-        if self.learning_rate <= 0 or self.muon_rate < 0 or self.clip <= 0:
-            raise ValueError("learning_rate and clip must be above 0, muon_rate at least 0")
+        for name in ("learning_rate", "clip"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        if not self.muon_rate >= 0:
+            raise ValueError(f"muon_rate must be at least 0, got {self.muon_rate}")
 
     @classmethod
     def of(cls, saved: dict) -> LanguageSettings:
@@ -99,6 +108,7 @@ class LanguageRun:
     ``folder`` holds the finished model (best weights by validation) and, in ``resume``, the last
     checkpoint. All randomness comes from (seed, step), so where a run was cut leaves no trace.
     ``start`` is a model to begin with, of the shape that the settings say; else one is drawn.
+    ``cluster`` is given by who makes tensors before the run; else it is made here.
     """
 
     def __init__(
@@ -109,10 +119,11 @@ class LanguageRun:
         folder,
         *,
         start: CharLM | None = None,
+        cluster: Cluster | None = None,
     ):
         self.settings, self.data, self.valid = settings, data, valid
         self.folder = Path(folder)
-        self.cluster = Cluster()
+        self.cluster = cluster or Cluster()
         if settings.batch_size % self.cluster.workers:
             raise ValueError(
                 f"batch_size must be a multiple of the {self.cluster.workers} workers,"
@@ -213,7 +224,7 @@ class LanguageRun:
         s = self.settings
         factor = s.rate(self.step, self.steps)
         rates = tf.constant(s.learning_rate * factor), tf.constant(s.muon_rate * factor)
-        seed = tf.constant([s.seed, self.step * 64])
+        seed = tf.constant([s.seed, self.step * STREAMS])
         count = int(batch.lengths.sum())
         dropout = Dropout(s.dropout, s.ngram_dropout)
         model, moments, best = self.state
@@ -239,6 +250,10 @@ class LanguageRun:
         if not self.cluster.chief:  # the chief alone keeps the history and the best weights
             return
         valid = bits_per_char(self.state.model, self.valid)
+        if not np.isfinite(valid):  # not to be kept: a model that is no numbers can't be loaded
+            raise FloatingPointError(
+                f"the validation loss after step {self.step} is {valid}: lower the rates"
+            )
         if all(valid < row["valid"] for row in self.history):
             self.state = self.state._replace(best=self.state.model)
         train = self._loss[0] / self._loss[1] / float(np.log(2))

@@ -161,6 +161,11 @@ _PIECE = 100_000
 def _pieces(path: Path, column: str, group: str | None) -> Iterator[tuple[pd.Series, pd.Series]]:
     """The headlines of a file and their groups, some rows at a time."""
     if ".csv" not in path.name.lower() and path.suffix.lower() != ".zip":
+        if group is not None:
+            raise ValueError(
+                f"{path}: a group needs a .csv, .csv.gz or .zip, for text has no columns,"
+                f" got group {group!r}"
+            )
         with _open(path) as file:
             lines = io.TextIOWrapper(file, "utf-8-sig")
             while piece := [line.rstrip("\n") for line in itertools.islice(lines, _PIECE)]:
@@ -253,7 +258,8 @@ def epoch(
     """One pass in random order: a list of (width, rows), every batch full.
 
     ``shares`` gives the share of each group's rows that a pass takes, freshly drawn each time
-    (above 1: whole passes and a rest). The rows left over in a width wait for another pass.
+    (above 1: whole passes and a rest); none of a group it doesn't name. The rows left over in a
+    width wait for another pass.
     """
     rng = np.random.default_rng(seed)
     chosen = []

@@ -14,8 +14,8 @@ import tensorflow as tf
 from reference import random_like
 
 from rnn_core import cells, stacks
-from rnn_core.addition import Adder
-from rnn_core.checkpoint import CONFIG, WEIGHTS, CheckpointError, load, read_config, save
+from rnn_core.addition import Adder, Readout
+from rnn_core.checkpoint import CONFIG, WEIGHTS, CheckpointError, load, read, read_config, save
 
 
 def adder(seed=0, **kwargs):
@@ -153,6 +153,27 @@ def test_a_readout_that_does_not_fit_the_cell_is_named(folder):
     says(folder, CONFIG, "readout.W must have 3 rows")
 
 
+@pytest.mark.parametrize(
+    "part",
+    [Readout(tf.zeros([3, 1]), tf.zeros([1])), tf.zeros([3]), (), stacks.Stack(())],
+    ids=["readout", "tensor", "nothing", "no layers"],
+)
+def test_a_part_that_is_no_cell_is_named(tmp_path, part):
+    save(Adder(part, adder().readout), tmp_path)
+    says(tmp_path, CONFIG, "'model'", "parts don't fit each other")
+
+
+def test_weights_without_rows_are_named(tmp_path):
+    save(Readout(tf.zeros([]), tf.zeros([1])), tmp_path)
+    says(tmp_path, CONFIG, "'model'", "W must have shape [H, 1], got []")
+
+
+@pytest.mark.parametrize("raw", ["[" * 100_000, '{"format": ' + "1" * 5000 + "}"])
+def test_json_that_python_does_not_read_is_named(folder, raw):
+    (folder / CONFIG).write_text(raw)
+    says(folder, CONFIG, "not JSON")
+
+
 def test_a_missing_and_a_superfluous_tensor_are_named(folder):
     rewrite(folder, extra=np.zeros(1, np.float32))
     says(folder, WEIGHTS, "'extra'")
@@ -201,6 +222,33 @@ class Killed(Exception):
     pass
 
 
+def cut_save(model, folder, stop_at, monkeypatch, **about) -> bool:
+    """Save, but stop before the file operation ``stop_at``; whether the save came to its end.
+
+    A write that is stopped has reached the disk in half.
+    """
+    calls = iter(range(100))
+
+    def cut(real, torn):
+        def operation(*args):
+            if next(calls) == stop_at:
+                if torn:
+                    os.ftruncate(args[0], os.fstat(args[0]).st_size // 2)
+                raise Killed
+            return real(*args)
+
+        return operation
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", cut(os.replace, torn=False))
+        patch.setattr(os, "fsync", cut(os.fsync, torn=True))
+        try:
+            save(model, folder, **about)
+        except Killed:
+            return False
+    return True
+
+
 def test_a_save_that_is_cut_off_leaves_the_old_or_the_new_whole(tmp_path, monkeypatch):
     """Stop the save before each of its file operations in turn."""
     old, new = adder(1), adder(2)
@@ -208,22 +256,7 @@ def test_a_save_that_is_cut_off_leaves_the_old_or_the_new_whole(tmp_path, monkey
     for stop_at in range(20):
         folder = tmp_path / str(stop_at)
         save(old, folder)
-        calls = iter(range(100))
-        with monkeypatch.context() as patch:
-            for name in ("replace", "fsync"):
-                real = getattr(os, name)
-
-                def cut(*args, real=real, stop_at=stop_at, calls=calls):
-                    if next(calls) == stop_at:
-                        raise Killed
-                    return real(*args)
-
-                patch.setattr(os, name, cut)
-            try:
-                save(new, folder)
-                done = True
-            except Killed:
-                done = False
+        done = cut_save(new, folder, stop_at, monkeypatch)
         back = load(folder)
         is_new = np.array_equal(back.cell.W, new.cell.W)
         assert_equal(back, new if is_new else old)
@@ -234,6 +267,31 @@ def test_a_save_that_is_cut_off_leaves_the_old_or_the_new_whole(tmp_path, monkey
             break
     assert done and stop_at == 4
     assert seen == sorted(seen) and seen[0] is False and seen[-1] is True
+
+
+def test_a_save_that_is_cut_off_after_another_leaves_one_of_the_three_whole(tmp_path, monkeypatch):
+    """Stop two saves in a row, each before each of its file operations."""
+    models = [adder(seed) for seed in range(4)]
+    for first in range(4):
+        done = False
+        for second in range(20):
+            folder = tmp_path / f"{first} {second}"
+            save(models[0], folder, number=0)
+            assert not cut_save(models[1], folder, first, monkeypatch, number=1)
+            done = cut_save(models[2], folder, second, monkeypatch, number=2)
+            back, config = read(folder)
+            assert_equal(back, models[config["number"]])
+            save(models[3], folder, number=3)
+            assert_equal(load(folder), models[3])
+            if done:
+                break
+        # Where the first was stopped between its moves, the second has one operation more.
+        assert done and second == (5 if first == 3 else 4)
+
+
+def test_a_first_save_that_is_cut_off_between_its_moves_is_there(tmp_path, monkeypatch):
+    assert not cut_save(adder(1), tmp_path, 3, monkeypatch)
+    assert_equal(load(tmp_path), adder(1))
 
 
 def test_a_half_moved_save_beside_older_leftovers(tmp_path):

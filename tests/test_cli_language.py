@@ -1,17 +1,21 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import free_port
 
 from rnn_core import checkpoint, text
 from rnn_core.__main__ import main
 from rnn_core.cards import read_card
 from rnn_core.copied import CopyIndex
 from rnn_core.language import bits_per_char, parameters
+from rnn_core.language_training import LanguageRun
+from ui import headline_models
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -128,6 +132,108 @@ def test_a_model_to_begin_with_keeps_its_shape(files, trained, tmp_path, capsys)
         assert "does not say how a headline model was trained" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (None, "No such file"),
+        ("{", "Expecting"),
+        ("[]", "expected an object, got list"),
+        ({"minutes": None}, "field 'minutes' must be float or int, got NoneType"),
+        ({"history": "long"}, "field 'history' must be list, got str"),
+    ],
+)
+def test_a_start_without_a_record_is_refused_before_training(
+    files, trained, tmp_path, capsys, change, message
+):
+    start, out = tmp_path / "start", tmp_path / "out"
+    shutil.copytree(trained, start)
+    record = start / "metrics.json"
+    if change is None:
+        record.unlink()
+    else:
+        known = json.loads(record.read_text())
+        record.write_text(change if isinstance(change, str) else json.dumps(known | change))
+    options = ["train", str(files / "train.csv"), "--start", str(start), "--out", str(out)]
+    assert main([*options, "--epochs", "1", "--batch-size", "8"]) == 2
+    error = capsys.readouterr().err
+    assert f"{record} does not say how the model was trained" in error and message in error
+    assert not out.exists()
+
+
+def test_a_loss_that_is_no_number_asks_for_lower_rates_and_another_folder(files, tmp_path, capsys):
+    out = tmp_path / "out"
+    options = ["train", str(files / "train.csv"), "--unit", "rnn", "--depth", "1", "--units", "4"]
+    options += ["--batch-size", "8", "--out", str(out)]
+    high = ["--learning-rate", "1e30", "--muon-rate", "1e30", "--clip", "1e30"]
+    assert main([*options, *high]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: the loss at step 1 is nan: lower the rates")
+    assert f"start again with another --out (or remove {out / 'resume'}" in error
+    assert "same command" not in error
+
+
+def test_a_run_that_is_stopped_goes_on_with_the_same_command(files, tmp_path, capsys, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LanguageRun, "train", interrupted)
+    assert main(train_options(files, tmp_path / "out")) == 2
+    assert "error: stopped (step 0); the same command goes on" in capsys.readouterr().err
+
+
+def test_what_is_left_out_is_told_of_every_file(files, tmp_path, capsys):
+    for name in ("valid.csv", "test.csv", "probe.csv"):
+        (tmp_path / name).write_text("headline_text\nrain again\nthe end\ncafé\n")
+    options = ["train", str(files / "train.csv"), "--valid", str(tmp_path / "valid.csv")]
+    options += ["--test", str(tmp_path / "test.csv"), "--out", str(tmp_path / "x")]
+    options += ["--batch-size", "900"]
+    assert main(options) == 2
+    error = capsys.readouterr().err
+    for name in ("train.csv", "valid.csv", "test.csv"):
+        assert f"{name}: left out 0 empty rows, 1 with a character outside" in error
+    probe = ["--probe", str(tmp_path / "probe.csv"), "--out", str(tmp_path / "index")]
+    assert main(["index", str(files / "test.txt"), *probe]) == 0
+    assert "probe.csv: left out 0 empty rows, 1 with" in capsys.readouterr().err
+
+
+def test_groups_that_no_share_names_are_told(files, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(LanguageRun, "train", lambda *_, **__: 1 / 0)
+    options = train_options(files, tmp_path / "out")
+    with pytest.raises(ZeroDivisionError):
+        main(options)
+    error = capsys.readouterr().err
+    assert "--last-share: left out rows of groups not named: 40 of 'a'\n" in error
+    assert "--share: left out" not in error
+    at = options.index("b=1") - 1
+    with pytest.raises(ZeroDivisionError):
+        main(options[:at] + options[at + 2 :])
+    assert "--share: left out rows of groups not named: 40 of 'b'\n" in capsys.readouterr().err
+
+
+def test_one_of_several_workers_begins_with_another_model(files, trained, tmp_path):
+    task = {"type": "worker", "index": 0}
+    cluster = {"worker": [f"127.0.0.1:{free_port()}"]}
+    options = ["--start", str(trained), "--epochs", "1", "--batch-size", "8"]
+    done = subprocess.run(
+        [sys.executable, "-m", "rnn_core", "train", str(files / "train.csv"), *options]
+        + ["--out", str(tmp_path / "out")],
+        cwd=ROOT,
+        env=os.environ | {"TF_CONFIG": json.dumps({"cluster": cluster, "task": task})},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "bits per character: train" in done.stdout
+
+
+def test_help_says_where_the_app_looks_for_models(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    words = " ".join(capsys.readouterr().out.split())
+    assert headline_models.FOLDER in words and "training-index" in words
+    assert all(headline_models.folder(name).name in words for name in headline_models.NAMES)
+
+
 def test_rows_are_held_out_where_no_file_is_given(files):
     headlines, _ = text.read(files / "train.csv")
     rest, held = text.hold_out(headlines, seed=3)
@@ -202,6 +308,10 @@ def test_index(files, tmp_path, capsys):
             "unit must be one of",
         ),
         (["train", "FILES/train.csv", "--out", "x", "--share", "c=1"], "shares name ['c']"),
+        (
+            ["train", "FILES/test.txt", "--out", "x", "--group", "kind"],
+            "a group needs a .csv, .csv.gz or .zip",
+        ),
     ],
 )
 def test_errors_are_one_line_and_status_2(
@@ -223,6 +333,34 @@ def test_a_share_has_a_name_and_a_number(files, capsys, share):
         main(["train", str(files / "train.csv"), "--out", "x", "--share", share])
     assert stop.value.code == 2
     assert "expected NAME=SHARE like uniform=0.5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", "nothing.csv", "--out", "x", "--threads", "-1"],
+        ["train", "nothing.csv", "--out", "x", "--threads", "0"],
+        ["train", "nothing.csv", "--out", "x", "--threads", "2000"],
+        ["train", "nothing.csv", "--out", "x", "--seed", "-1"],
+        ["complete", "a", "--seed", "-1"],
+        ["sample", "--seed", "99999999999"],
+    ],
+)
+def test_numbers_out_of_range_are_named_with_their_option(capsys, command):
+    with pytest.raises(SystemExit) as stop:
+        main(command)
+    assert stop.value.code == 2
+    option, value = command[-2:]
+    error = capsys.readouterr().err
+    assert f"argument {option}: must be a whole number from " in error
+    assert f"got {value!r}" in error
+
+
+def test_a_bad_tf_config_is_one_line(files, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", "[1]")
+    assert main(train_options(files, tmp_path / "out")) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error == "error: TF_CONFIG: the whole must be an object, got [1]"
 
 
 def test_as_a_command_it_prints_nothing_but_the_answer(trained, files):

@@ -3,6 +3,7 @@
 import pytest
 
 from rnn_core.__main__ import main
+from rnn_core.cli_addition import whole_number
 
 
 def test_a_right_sum_exits_zero(capsys):
@@ -33,7 +34,27 @@ def test_what_is_no_number_exits_two(bad, capsys):
     assert "argument a" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", [["--steps", "-1"], ["--seed", "-1"]])
+@pytest.mark.parametrize("bad", ["9" * 4300, str(2**10_000)])
+def test_numbers_too_wide_are_refused_before_training(bad, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["add", "1", bad])
+    out, err = capsys.readouterr()
+    assert (caught.value.code, out) == (2, "")
+    assert f"argument b: must have at most 10,000 bits, about 3,010 digits; got {len(bad):,}" in err
+
+
+def test_the_widest_number_is_read_and_zeros_ahead_of_it_are_no_digits():
+    assert whole_number("0" * 5000 + str(2**10_000 - 1)) == 2**10_000 - 1
+    assert whole_number("000") == 0
+
+
+@pytest.mark.parametrize(
+    "option", [["--steps", "-1"], ["--seed", "-1"], ["--seed", "x"], ["--seed", str(2**31)]]
+)
 def test_settings_that_cannot_be_exit_two(option, capsys):
-    assert main(["add", "1", "2", *option]) == 2
-    assert f"{option[0][2:]} must be" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as caught:
+        main(["add", "1", "2", *option])
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert f"argument {option[0]}: must be a whole number from 0" in error
+    assert f"got {option[1]!r}" in error

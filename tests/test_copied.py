@@ -148,8 +148,16 @@ def test_a_cut_off_index_is_named(index, tmp_path):
         CopyIndex.load(tmp_path)
 
 
+def test_as_many_bits_as_can_be_loaded_again(tmp_path):
+    CopyIndex.build(["a b"], bits_per_item=92).save(tmp_path)
+    assert CopyIndex.load(tmp_path).hashes == 64
+    for bits in (93, 100, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match=f"above 0 and at most 92, got {bits}"):
+            CopyIndex.build(["a b"], bits_per_item=bits)
+
+
 def test_nothing_to_index():
     with pytest.raises(ValueError, match="no word to index in 2 headlines"):
         CopyIndex.build(["", "  "])
-    with pytest.raises(ValueError, match="bits_per_item must be above 0, got 0"):
+    with pytest.raises(ValueError, match="bits_per_item must be above 0 and at most 92, got 0"):
         CopyIndex.build(["a b"], bits_per_item=0)

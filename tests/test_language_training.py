@@ -14,8 +14,9 @@ from conftest import free_port
 from language_worker import corpus, settings
 
 from rnn_core import checkpoint, language_steps, language_training, optimizers
+from rnn_core.cluster import rank
 from rnn_core.language import CharLM
-from rnn_core.language_steps import Dropout, gradients, update
+from rnn_core.language_steps import STREAMS, Dropout, gradients, update
 from rnn_core.language_training import LanguageRun, LanguageSettings
 from rnn_core.optimizers import Moments, muon, orthogonalise
 
@@ -111,6 +112,63 @@ def test_workers_follow_the_joint_batch_and_a_lost_one_costs_little(whole, tmp_p
         np.testing.assert_allclose(one, other, atol=2e-4)
 
 
+CHIEF = {"chief": ["a:1"], "worker": ["b:1", "c:1"]}
+WORKERS = {"worker": ["b:1", "c:1"]}
+
+
+@pytest.mark.parametrize(
+    "cluster, job, index, place",
+    [
+        (CHIEF, "chief", 0, 0),
+        (CHIEF, "worker", 0, 1),
+        (CHIEF, "worker", 1, 2),
+        (WORKERS, "worker", 0, 0),
+        (WORKERS, "worker", "1", 1),
+    ],
+)
+def test_the_chief_stands_before_the_workers(cluster, job, index, place):
+    config = {"cluster": cluster, "task": {"type": job, "index": index}}
+    assert rank(json.dumps(config)) == place
+
+
+@pytest.mark.parametrize("config", ["", "{}", json.dumps({"cluster": CHIEF}), '{"task": {}}'])
+def test_without_a_task_a_process_is_alone(config):
+    assert rank(config) is None
+
+
+@pytest.mark.parametrize(
+    "config, message",
+    [
+        ("{", "not JSON"),
+        ("[]", r"the whole must be an object, got \[\]"),
+        ({"task": 3}, "field 'task' must be an object, got 3"),
+        ({"cluster": [], "task": {}}, r"field 'cluster' must be an object, got \[\]"),
+        (
+            {"cluster": {"worker": "b:1"}, "task": {"type": "worker", "index": 0}},
+            "field 'cluster.worker' must be a list of addresses like host:2222, got 'b:1'",
+        ),
+        (
+            {"cluster": {"worker": ["b"]}, "task": {"type": "worker", "index": 0}},
+            "field 'cluster.worker' must be a list of addresses",
+        ),
+        (
+            {"cluster": {"chief": ["a:1", "b:1"]}, "task": {"type": "chief", "index": 0}},
+            "field 'cluster.chief' must be one address",
+        ),
+        ({"cluster": CHIEF, "task": {"type": "ps", "index": 0}}, "'chief' or 'worker', got 'ps'"),
+        ({"task": {"type": "worker", "index": 1}}, "field 'cluster.worker' must be given"),
+        (
+            {"cluster": CHIEF, "task": {"type": "worker", "index": 2}},
+            "field 'task.index' must be from 0 to 1, got 2",
+        ),
+        ({"cluster": CHIEF, "task": {"type": "worker"}}, "'task.index' must be from 0 to 1, got N"),
+    ],
+)
+def test_a_bad_tf_config_is_named(config, message):
+    with pytest.raises(ValueError, match=f"^TF_CONFIG: .*{message}"):
+        rank(config if isinstance(config, str) else json.dumps(config))
+
+
 def test_it_learns_and_keeps_the_best(whole, tmp_path, monkeypatch):
     run, curve = whole
     assert np.mean(curve[-4:]) < np.mean(curve[:4]) - 0.2
@@ -154,6 +212,14 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path, monkeypatch):
         run.train()
 
 
+def test_a_pass_that_ends_in_no_numbers_is_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(language_training, "bits_per_char", lambda model, valid: np.nan)
+    run = LanguageRun(settings(DROPOUT), corpus(64, seed=0), corpus(16, seed=1), tmp_path)
+    with pytest.raises(FloatingPointError, match="validation loss after step 8 is nan: lower"):
+        run.train()
+    assert run.history == [] and not (tmp_path / "resume").exists()
+
+
 def test_rates_rise_and_fall():
     s = LanguageSettings(warm_up=4)
     assert [s.rate(t, 100) for t in range(4)] == pytest.approx([0.25, 0.495, 0.735, 0.97])
@@ -166,7 +232,9 @@ def test_rates_rise_and_fall():
     [
         ({"epochs": 0}, "epochs must be at least 1, got 0"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
-        ({"clip": 0}, "clip must be above 0"),
+        ({"clip": 0}, "clip must be above 0, got 0"),
+        ({"learning_rate": float("nan")}, "learning_rate must be above 0, got nan"),
+        ({"muon_rate": -0.1}, "muon_rate must be at least 0, got -0.1"),
         ({"buckets": (5, 0)}, r"each of buckets at least 1, got 50 and \(5, 0\)"),
     ],
 )
@@ -208,8 +276,8 @@ def drops(model, monkeypatch):
 
 
 def test_dropout_masks(model, drops):
-    def masks(kind, place, *, rows=64, seed=0, index=0, workers=1):
-        ids, step = tf.zeros([rows, 5], tf.int32), tf.constant([0, seed])
+    def masks(kind, place, *, rows=64, seed=0, step=0, index=0, workers=1):
+        ids, step = tf.zeros([rows, 5], tf.int32), tf.constant([seed, step * STREAMS])
         share = Dropout(layers=0.3, ngrams=0.3)
         gradients(model, ids, None, 1.0, step, share, index=index, workers=workers)
         return drops[kind](place, tf.ones([rows, 5, 40])).numpy()
@@ -225,11 +293,14 @@ def test_dropout_masks(model, drops):
             assert (mask == mask[:, :, :1]).all()  # an n-gram's vector as a whole,
             assert (mask != mask[:, :1]).any() and (mask != mask[:1]).any()  # each for itself
         assert 0.22 < (mask == 0).mean() < 0.38
-        assert (mask != masks(kind, place, seed=64)).any() and (mask == masks(kind, place)).all()
+        assert (mask != masks(kind, place, step=1)).any() and (mask == masks(kind, place)).all()
         halves = [masks(kind, place, rows=32, index=k, workers=2) for k in (0, 1)]
         assert (halves[0] == mask[0::2]).all() and (halves[1] == mask[1::2]).all()
     assert (masks("dropout", 1) != masks("dropout", -1)).any()
     assert (masks("ngram_dropout", 2) != masks("ngram_dropout", 3)).any()
+    for kind, places in (("dropout", (-1, 1, 2)), ("ngram_dropout", (2, 3))):
+        for place, next_place in zip(places, places[1:]):  # nor does a seed give another's masks
+            assert (masks(kind, next_place) != masks(kind, place, seed=1)).any()
 
 
 def test_no_dropout_is_no_mask(model, drops):

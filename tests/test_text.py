@@ -42,6 +42,11 @@ def test_a_missing_column_names_the_columns_found(files):
         text.read(files / "h.csv", group="sample")
 
 
+def test_text_has_no_column_of_groups(files):
+    with pytest.raises(ValueError, match=r"h\.txt: a group needs a \.csv, .* got group 'kind'"):
+        text.read(files / "h.txt", group="kind")
+
+
 @pytest.mark.parametrize("name", ["bad.csv", "bad.txt", "bad.csv.gz"])
 def test_bad_encoding_names_the_line(tmp_path, name):
     raw = b"headline_text\n" + b"fine\n" * 120_000 + b"caf\xe9\n" + b"fine\n" * 9
