@@ -21,7 +21,6 @@ from rnn_core.settings import ORDERS
 from rnn_core.stacks import Backward, Bidirectional
 from rnn_core.unroll import Trace, unroll
 
-
 # ---------------------------------------------------------------- integers and bits
 
 

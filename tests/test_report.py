@@ -1,6 +1,5 @@
 """Exact sums by width, and one sum bit by bit."""
 
-import pandas as pd
 import pytest
 import tensorflow as tf
 from hand_built import CARRY, hand_built_adder
