@@ -93,7 +93,7 @@ def update(model: CharLM, moments: Moments, grads: CharLM, adam_rate, muon_rate,
 
 @functools.cache
 def step_program(clip: float, dropout: Dropout, with_muon: bool):
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def step(model, moments, ids, lengths, adam_rate, muon_rate, seed):
         total = tf.cast(tf.reduce_sum(lengths), tf.float32)
         grads, loss = gradients(model, ids, lengths, total, seed, dropout)
@@ -108,7 +108,7 @@ def step_program(clip: float, dropout: Dropout, with_muon: bool):
 @functools.cache
 def gradient_program(dropout: Dropout, index: int, workers: int):
     share = functools.partial(gradients, dropout=dropout, index=index, workers=workers)
-    return tf.function(share, jit_compile=True)
+    return tf.function(share, jit_compile=True, autograph=False)
 
 
 @functools.cache
@@ -116,4 +116,4 @@ def update_program(clip: float, with_muon: bool):
     def run(model, moments, grads, adam_rate, muon_rate):
         return update(model, moments, grads, adam_rate, muon_rate if with_muon else None, clip)
 
-    return tf.function(run, jit_compile=True)
+    return tf.function(run, jit_compile=True, autograph=False)
