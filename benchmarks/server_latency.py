@@ -54,10 +54,10 @@ CURVE = """() => {
     const path = document.querySelector('svg.marks .mark-line path[d]');
     const drawn = path && path.getAttribute('d').length > 4;
     // An earlier run's curve is there too; only the sentence beneath says that this run moved.
-    return drawn && /At step [\\d,]+ the loss/.test(document.body.innerText);
+    return drawn && /At step [\\d,]+ the loss/.test(document.body?.innerText);
 }"""
-EMPTY = "() => document.body.innerText.includes('No step has been taken yet.')"
-SAYS = "text => document.body.innerText.includes(text)"
+EMPTY = "() => document.body?.innerText.includes('No step has been taken yet.')"
+SAYS = "text => document.body?.innerText.includes(text)"
 
 
 def first_point(page: Page, name: str = "Run") -> float:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from rnn_core.addition import Adder, Sums, draw, encode, forward, from_bits, sums_of
+from rnn_core.addition import Adder, encode, exact_sums, forward, from_bits, sums_of
 from rnn_core.analysis.anatomy import forward_only, hold
 from rnn_core.analysis.observe import observe
 from rnn_core.analysis.reading import Reading, fresh
@@ -61,12 +61,6 @@ def clamp(
         for network in (model, held)
     ]
     return pd.DataFrame({"bits": widths, "before": shares[0], "after": shares[1]})
-
-
-@lru_cache(maxsize=16)
-def exact_sums(seed: int, sums: int, bits: int) -> Sums:
-    """The sums on which `exact_accuracy` judges with the same arguments, as NumPy arrays."""
-    return Sums(*(part.numpy() for part in draw([seed, bits], sums, bits)))
 
 
 def transplant(model: Adder, *, pairs: int = 500, bits: int = 8, seed: int = 0) -> float:
