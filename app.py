@@ -11,7 +11,7 @@ import streamlit as st
 from ui import engine
 
 if __name__ == "__main__":
-    from ui import session
+    from ui import away
 
     engine.start()
     st.set_page_config(
@@ -23,7 +23,7 @@ if __name__ == "__main__":
     headlines = st.Page("ui/headlines.py", title="Headlines", icon=":material/notes:")
     page = st.navigation([train, gates, headlines], position="top")
     if page is not train:
-        session.keep_training()
+        away.keep_training()
     try:
         page.run()
     except engine.CoreMissing as error:

@@ -8,8 +8,6 @@ For every page:
 
     current_run()     the visitor's AdditionRun as it stands, or None before the first step
     is_training()     whether it is being trained in this visit, on whatever page
-    keep_training()   goes on training, with one line that says so; app.py calls it on every page
-                      but Train
     compute_slot()    hold one while computing (see ui/engine.py)
 """
 
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
     from rnn_core.report import Measurement
     from rnn_core.training import AdditionRun
 
-__all__ = ["Visit", "compute_slot", "current_run", "is_training", "keep_training", "visit"]
+__all__ = ["Visit", "compute_slot", "current_run", "is_training", "visit"]
 
 #: Seconds that a poll may train, and then measure: a click is answered soon after.
 TRAIN_BUDGET, MEASURE_BUDGET = 0.08, 0.05
@@ -105,6 +103,13 @@ class Visit:
         if self.run is None:
             return not self.error
         return self.training or self.pending > 0 or self.behind
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two polls."""
+        if self.run is None:  # TensorFlow is being imported, and a poll holds up the import
+            return 1.0
+        return SPEEDS[self.speed][0] if self.training else 0.2
 
     @property
     def wanted(self) -> bool:
@@ -299,27 +304,3 @@ def current_run() -> AdditionRun | None:
 
 def is_training() -> bool:
     return visit().training
-
-
-def keep_training() -> None:
-    """Go on training here if this visit is training, with one line that says so.
-
-    Whoever presses Run and turns to another page expects it to go on. The page around this line
-    stands still at the step it was drawn for, until asked to show the newest.
-    """
-    me = visit()
-    if me.training:
-        st.fragment(_train_on, run_every=SPEEDS[me.speed][0])()
-
-
-def _train_on() -> None:
-    me = visit()
-    if me.training:
-        me.poll()
-    with st.container(horizontal=True, vertical_alignment="center", key="away"):
-        state = "goes on" if me.training else "has stopped"
-        st.caption(f"Training {state}: step {me.step:,}", width="content")
-        if me.training:
-            st.button("Pause", key="away_pause", type="tertiary", on_click=me.press_pause)
-        if st.button("Show the network as it is now", key="away_show", type="tertiary"):
-            st.rerun()

@@ -238,10 +238,8 @@ with top:
     address.complain("train")
 me.apply(settings)
 transport(me)
-# While TensorFlow is being imported a poll only holds up the import, which shares the interpreter.
-interval = 1.0 if me.run is None else SPEEDS[me.speed][0] if me.training else 0.2
 log = st.session_state.get("scale") == "Log"
-st.fragment(live, run_every=interval if me.busy else None)(log)
+st.fragment(live, run_every=me.interval if me.busy else None)(log)
 st.subheader("Try it", anchor=False)
 st.fragment(try_it, run_every=1.0 if me.training else None)()
 take_along(me)
