@@ -1,6 +1,6 @@
 """Compiled programs, shared by the whole process and bounded in number.
 
-A program is a `tf.function` compiled by XLA for one shape. Weights, rates, seeds and numbers of
+A program is a function compiled by XLA for one shape. Weights, rates, seeds and numbers of
 steps are its arguments, so one program serves every run of that shape.
 """
 
@@ -11,7 +11,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import config_pb2
 
 
 class Programs:
@@ -54,10 +56,52 @@ class Programs:
             return self._programs.get(key)
 
 
-def compiled(function: Callable, *arguments: Any) -> Callable:
+class Program:
+    """A function compiled by XLA for the shapes of the arguments it was made with.
+
+    Arguments and results are trees of tensors (or None); arguments may be NumPy arrays as well.
+    It runs in a session of its own: what XLA compiles for TensorFlow's eager context stays in
+    memory for good, about 20 MB a program, while a session gives it back when it is closed.
+    """
+
+    def __init__(self, function: Callable, *arguments: Any):
+        traced = tf.function(function, jit_compile=True, autograph=False)
+        traced = traced.get_concrete_function(*arguments)
+        config = tf.compat.v1.ConfigProto()
+        # The program is XLA's to optimise; another optimiser before it would change its rounding.
+        config.graph_options.rewrite_options.disable_meta_optimizer = True
+        config.intra_op_parallelism_threads = tf.config.threading.get_intra_op_parallelism_threads()
+        options = config_pb2.CallableOptions()
+        # In the caller's thread; handing a call to another takes longer than a step of training.
+        options.run_options.inter_op_thread_pool = -1
+        with tf.Graph().as_default() as graph:
+            inputs = _tensors(lambda t: tf.compat.v1.placeholder(t.dtype, t.shape), arguments)
+            self._results = traced(*inputs)
+            options.feed.extend(t.name for t in tf.nest.flatten(inputs) if t is not None)
+            options.fetch.extend(t.name for t in tf.nest.flatten(self._results) if t is not None)
+        session = tf.compat.v1.Session(graph=graph, config=config)
+        # The public make_callable can't be told where to run.
+        self._run = session._make_callable_from_options(options)
+        self._session = session
+
+    def __call__(self, *arguments: Any) -> Any:
+        values = (np.asarray(t) for t in tf.nest.flatten(arguments) if t is not None)
+        found = iter(self._run(*values))
+        return _tensors(lambda _: tf.constant(next(found)), self._results)
+
+    def __del__(self):
+        if session := getattr(self, "_session", None):
+            self._run = None
+            session.close()
+
+
+def _tensors(change: Callable, tree: Any) -> Any:
+    return tf.nest.map_structure(lambda t: None if t is None else change(t), tree)
+
+
+def compiled(function: Callable, *arguments: Any) -> Program:
     """``function`` traced and compiled by XLA for the shapes of ``arguments``, and run once."""
-    program = tf.function(function, jit_compile=True, autograph=False)
-    program = program.get_concrete_function(*arguments)
+    program = Program(function, *arguments)
     program(*arguments)  # XLA compiles at the first call
     return program
 

@@ -1,8 +1,10 @@
 """The cache of compiled programs: one for each key, bounded, made once."""
 
+import gc
 import threading
 import time
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -55,7 +57,38 @@ def test_a_compiled_function_takes_its_values_as_arguments():
         return pair[0] * k, pair[1]
 
     program = compiled(function, (tf.constant(2.0), None), tf.constant(3.0))
-    assert program((tf.constant(5.0), None), tf.constant(7.0))[0] == 35
+    found = program((tf.constant(5.0), None), np.float32(7.0))
+    assert found[0] == 35 and found[1] is None and isinstance(found[0], tf.Tensor)
+
+
+def test_a_compiled_function_serves_several_threads_at_once():
+    program = compiled(
+        lambda x, k: tf.linalg.matmul(x, x) * k, tf.zeros([60, 60]), tf.constant(0.0)
+    )
+    x = tf.random.stateless_uniform([60, 60], [1, 2])
+    plain, found = (x @ x).numpy(), {}
+
+    def ask(k):
+        found[k] = [program(x, tf.constant(float(k))).numpy() for _ in range(20)]
+
+    threads = [threading.Thread(target=ask, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for k, results in found.items():
+        for result in results:
+            np.testing.assert_allclose(result, k * plain, rtol=1e-4)
+
+
+def test_a_dropped_program_closes_its_session():
+    closed = []
+    program = compiled(lambda x: x + 1, tf.constant(0.0))
+    close = program._session.close
+    program._session.close = lambda: (closed.append(1), close())
+    del program
+    gc.collect()
+    assert closed == [1]
 
 
 def test_the_limit_must_be_positive():
