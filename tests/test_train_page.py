@@ -3,6 +3,7 @@
 import gc
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -202,7 +203,10 @@ def test_streamlits_clean_up_after_a_run_leaves_tensorflow_alone():
     keras.src.backend.common.global_state.set_global_attribute("marker", marker)
     script_runner._clean_problem_modules()
     assert keras.src.backend.common.global_state.get_global_attribute("marker") is marker
-    assert gc.get_freeze_count() > 100_000
+    deadline = time.monotonic() + 60  # a network being compiled may be setting them apart anew
+    while gc.get_freeze_count() < 100_000:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("page", ["train", "gates", "headlines"])
