@@ -112,5 +112,5 @@ def signature(tree: Any) -> str:
 
 
 #: The programs of this process. One weighs 10 MB (a sum) to 25 MB (training), so that all of them
-#: together stay under half a gigabyte. What a dropped one leaves is used again by the next.
+#: together stay under half a gigabyte.
 programs = Programs(limit=24)
