@@ -14,16 +14,15 @@ if __name__ == "__main__":
     from ui import away
 
     engine.start()
-    st.set_page_config(
-        page_title="Carry the One", page_icon=":material/exposure_plus_1:", layout="wide"
-    )
-    st.logo(Path(__file__).parent / "ui" / "logo.svg", size="large")
+    logo = Path(__file__).parent / "ui" / "logo.svg"
+    st.set_page_config(page_title="Carry the One", page_icon=str(logo), layout="wide")
+    st.logo(logo, size="large")
     train = st.Page("ui/train.py", title="Train", icon=":material/show_chart:", default=True)
     gates = st.Page("ui/gates.py", title="Gates", icon=":material/grid_on:")
     headlines = st.Page("ui/headlines.py", title="Headlines", icon=":material/notes:")
     page = st.navigation([train, gates, headlines], position="top")
     if page is not train:
-        away.keep_training()
+        away.keep_training(gates, here=page is gates)
     try:
         page.run()
     except engine.CoreMissing as error:

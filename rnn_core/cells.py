@@ -28,7 +28,11 @@ def matmul(x: tf.Tensor, W: tf.Tensor) -> tf.Tensor:
 
     Of a batched one TensorFlow makes W's gradient row by row.
     """
-    return tf.tensordot(x, W, 1)
+    if x.shape.rank == 2:
+        return tf.matmul(x, W)
+    # Not tensordot, which loses the shape of the gradient where W is [1, 1].
+    sizes = [tf.shape(x)[k] if size is None else size for k, size in enumerate(x.shape[:-1])]
+    return tf.reshape(tf.matmul(tf.reshape(x, [-1, W.shape[0]]), W), [*sizes, W.shape[1]])
 
 
 def check_blocks(cell, blocks: int) -> None:

@@ -129,11 +129,16 @@ class Summary(NamedTuple):
 
 
 def summary(writings: Sequence[Written]) -> Summary:
-    bits = [w.completion.surprisal for w in writings]
-    mean = float(np.concatenate(bits).mean())
-    row = int(np.argmax([b.max() for b in bits]))
-    k = int(np.argmax(bits[row]))
-    return Summary(mean, 2.0**mean, row, k, float(bits[row][k]))
+    """Over the characters that were drawn; over all of them where every one was forced."""
+    places = [
+        (row, k)
+        for row, w in enumerate(writings)
+        for k in range(len(w.completion.ids))
+        if k not in w.forced
+    ] or [(row, k) for row, w in enumerate(writings) for k in w.forced]
+    bits = [float(writings[row].completion.surprisal[k]) for row, k in places]
+    mean, most = float(np.mean(bits)), int(np.argmax(bits))
+    return Summary(mean, 2.0**mean, *places[most], bits[most])
 
 
 def table(writings: Sequence[Written], **about) -> pd.DataFrame:

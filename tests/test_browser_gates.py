@@ -114,7 +114,19 @@ def test_a_network_in_training_is_shown_as_it_stands(open_page):
     page = open_page("/?units=4&seed=5")
     page.get_by_role("button", name="Run", exact=True).click(timeout=LONG)
     page.get_by_text(re.compile(r"^At step [\d,]+ the loss")).wait_for(timeout=LONG)
-    page.get_by_role("link", name="Gates").click()
+    page.get_by_test_id("stTopNav").get_by_role("link", name="Gates").click()
     line = page.get_by_text(re.compile(r"The network of this visit: GRU, 4 units.*at step [\d,]+"))
     line.wait_for(timeout=LONG)
     assert chart(page).locator("text", has_text="z · update gate").count() == 1
+
+
+def test_a_sum_shorter_than_the_picked_bit(open_page):
+    """The browser sends a choice that is gone back as text."""
+    page = open_page("/gates?bit=8")
+    for a in ("1", "3"):
+        page.get_by_label("a", exact=True).fill(a)
+        page.get_by_label("a", exact=True).press("Enter")
+        page.get_by_label("b", exact=True).fill("0")
+        page.get_by_label("b", exact=True).press("Enter")
+        header(page, re.compile(rf"{a} \+ 0 = {a}"))
+        idle(page)

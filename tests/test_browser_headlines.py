@@ -161,7 +161,7 @@ def test_a_damaged_model_is_named_and_the_other_pages_work(page, server, models)
         alert = page.get_by_role("alert")
         alert.wait_for(timeout=LONG)
         assert "config.json: not JSON" in alert.inner_text() and alert.count() == 1
-        page.get_by_role("link", name="Train").click()
+        page.get_by_test_id("stTopNav").get_by_role("link", name="Train").click()
         page.get_by_role("button", name="Run", exact=True).wait_for(timeout=LONG)
         idle(page)
     finally:

@@ -149,11 +149,11 @@ def test_leaving_the_page_and_coming_back_keeps_the_run(open_page):
     page.get_by_role("option", name="Never").click()
     button(page, "Run").click()
     before = wait_step(page, 4)
-    page.get_by_role("link", name="Headlines").click()
+    page.get_by_test_id("stTopNav").get_by_role("link", name="Headlines").click()
     goes_on = page.get_by_text(re.compile(r"Training goes on: step"))
     goes_on.wait_for()
     page.wait_for_timeout(1500)
-    page.get_by_role("link", name="Train").click()
+    page.get_by_test_id("stTopNav").get_by_role("link", name="Train").click()
     goes_on.wait_for(state="detached")  # with a Pause of its own
     expect(button(page, "Pause")).to_be_enabled()
     assert wait_step(page, before + 4) > before

@@ -149,7 +149,7 @@ def test_what_cannot_be_read_is_named(app):
     ):
         app.text_input(key="prefix").set_value(typed)
         run(app)
-        assert part in app.error[0].value and told(app) == "This beginning can't be read."
+        assert part in app.error[0].value and told(app) == "This beginning can't be used."
     app.text_input(key="prefix").set_value("Rain #1")
     run(app)
     assert says(app, "Capitals were lowered")

@@ -142,6 +142,14 @@ def test_summary_finds_the_least_expected(written):
     assert s.choices == pytest.approx(2**s.bits_per_char)
 
 
+def test_summary_is_of_what_was_drawn(model, written):
+    forced = [written[0], writing.force(model, written[1], 0, "~", max_chars=12, seed=3)]
+    s = writing.summary(forced)
+    assert (s.row, s.k) != (1, 0)
+    bits = np.concatenate([forced[0].completion.surprisal, forced[1].completion.surprisal[1:]])
+    assert s.bits_per_char == pytest.approx(bits.mean(), rel=1e-6) and s.bits == bits.max()
+
+
 @pytest.mark.parametrize("skip", [True, False])
 @pytest.mark.parametrize("unit", ["lstm", "gru", "rnn"])
 def test_a_neurons_value_follows_its_character(unit, skip):

@@ -236,6 +236,13 @@ def test_defaults_add_1000_bits_after_200_steps():
     assert logits.shape == (1, 3) and trace.gates.z.shape == (1, 3, 16)
 
 
+@pytest.mark.parametrize("unit", ["rnn", "gru", "gru_no_reset", "lstm"])
+def test_the_smallest_network_trains(unit):
+    run = AdditionRun(AdditionSettings(unit=unit, units=1, bits=2, batch_size=1))
+    run.advance(2)
+    assert run.step == 2 and not run.diverged and 0 <= run.exact() <= 1
+
+
 def test_the_tutorials_recipe():
     settings = AdditionSettings.tutorial(seed=3)
     assert (settings.unit, settings.units, settings.bits) == ("gru", 16, 5)

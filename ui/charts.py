@@ -154,7 +154,12 @@ def width_spec() -> dict:
         "bits:Q",
         title="bits in the sum",
         scale=alt.Scale(type="log", domain=[2, 1000], nice=False),
-        axis=alt.Axis(values=[2, 5, 10, 20, 50, 100, 200, 500, 1000], format=",d", grid=False),
+        axis=alt.Axis(
+            values=[2, 5, 10, 20, 50, 100, 200, 500, 1000],
+            format=",d",
+            grid=False,
+            labelFlush=True,  # else the last label is cut
+        ),
     )
     y = alt.Y(
         "exact:Q",
@@ -197,6 +202,7 @@ def strip_rows(bits: pd.DataFrame) -> pd.DataFrame:
     lowest = rows["bit"] // LINE * LINE
     return rows.assign(
         row=lowest.map(lambda bit: f"from bit {bit:,}"),
+        lowest=lowest,
         place=-(rows["bit"] % LINE),
         digit=rows["network"],
     )
@@ -210,7 +216,9 @@ def strip_width(bits: pd.DataFrame) -> int:
 @cache
 def strip_spec(long: bool) -> dict:
     """The bits of a sum as cells: filled for 1, a cross through those the network got wrong."""
-    order = None if long else ["carry in", "a", "b", "true sum", "network"]
+    order = ["carry in", "a", "b", "true sum", "network"]
+    if long:  # by a field of the rows: Vega would keep the order of the sum that came before
+        order = alt.EncodingSortField("lowest", op="max", order="descending")
     x = alt.X("place:O", axis=None, scale=alt.Scale(paddingInner=0.12))
     y = alt.Y(
         "row:O",

@@ -79,15 +79,17 @@ def carry_lens(reading: Reading, lens: pd.DataFrame) -> None:
             lens.head(10).assign(
                 signal=lens["signal"].replace(gate_layout.SYMBOLS),
                 unit=[labels[u] for u in lens["unit"].head(10)],
+                sign=lens["sign"].map({1: "high", -1: "low"}),
             ),
             hide_index=True,
             column_config={
                 "auc": st.column_config.NumberColumn("AUC", format="%.4f"),
                 "shuffled_auc": st.column_config.NumberColumn("shuffled", format="%.4f"),
-                "sign": st.column_config.NumberColumn(help="+1: high where there is a carry"),
+                "sign": st.column_config.TextColumn("with a carry"),
             },
             alt="The ten signals that tell the carry best",
         )
+        st.caption(f"The best of {len(lens)}.")
         gates.csv("Lens", lens, "carry_lens.csv")
 
 
@@ -97,11 +99,8 @@ def clamp(reading: Reading, lens: pd.DataFrame, written: bool) -> None:
     model = reading.model
     labels = analysis.unit_labels(model.cell)
     names = list(reading.signals)
-    state = st.session_state
-    if state.get("hold") is not None and state["hold"] not in names:
-        del state["hold"]
-    if state.get("hold_unit") is not None and not -1 <= state["hold_unit"] < len(labels):
-        del state["hold_unit"]
+    gates.keep_within("hold", names)
+    gates.keep_within("hold_unit", range(-1, len(labels)))
     above = st.container()
     one, two, three = st.columns([2, 2, 3])
     signal = one.selectbox(
@@ -151,7 +150,7 @@ def clamp(reading: Reading, lens: pd.DataFrame, written: bool) -> None:
         st.caption("100 fresh sums at each width, the same ones before and after.")
         gates.csv("Clamp", table, "clamp.csv")
     with right:
-        st.markdown(f"This sum, held: {gate_words.verdict(again)}")
+        st.markdown(f"The sum above, with that held: {gate_words.verdict(again)}")
         again_table = analysis.bit_table(again)
         shown = [signal] if signal == "h" else [signal, "h"]
         signals = analysis.signal_table(again, analysis.unit_order(lens))
@@ -182,9 +181,7 @@ def transplant(reading: Reading, written: bool) -> None:
     pairs = ask(analysis.transplants, reading.model, pairs=500)
     st.subheader(gate_words.transplants(pairs), anchor=False)
     last = reading.x.shape[1] - 1
-    state = st.session_state
-    if state.get("moved_bit") is not None and not 0 <= state["moved_bit"] < last:
-        del state["moved_bit"]
+    gates.keep_within("moved_bit", range(last))
     one, two, _ = st.columns([2, 2, 4], vertical_alignment="bottom")
     bit = one.selectbox(
         "Move the state after bit",

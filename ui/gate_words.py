@@ -85,7 +85,11 @@ def equations(unit: str, bit: int, lines: list[Line]) -> str:
     else:
         text += "; h on the right is the state before the bit"
     worst = max(line.gap for line in lines)
-    return f"{text}. Sums agree with the trace within {worst:.0e}." if worst else f"{text}."
+    if not worst:
+        return f"{text}."
+    return (
+        f"{text}. Worked out term by term they match the network's own values within {worst:.8f}."
+    )
 
 
 def _bits(count: int) -> str:

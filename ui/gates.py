@@ -92,7 +92,7 @@ def _status(shown: Source, step: int) -> str:
     if shown.own and session.is_training():
         more = " Training goes on; the page stands still at the step it was drawn for."
     elif not shown.own:
-        more = " Train one of your own and it is shown here."
+        more = " Train one of your own and it is shown here, until the page is reloaded."
     return f"{shown.whose}; shown {where}.{more}"
 
 
@@ -100,7 +100,7 @@ def _status(shown: Source, step: int) -> str:
 
 
 def _controls(shown: Source) -> tuple[int, int, bool, bool, int]:
-    numbers = {}
+    numbers, errors = {}, []
     row = st.container(horizontal=True, vertical_alignment="top")
     for name in ("a", "b"):
         box = row.container(width=160)
@@ -117,7 +117,7 @@ def _controls(shown: Source) -> tuple[int, int, bool, bool, int]:
             st.session_state[f"last_{name}"] = numbers[name]
         except ValueError as error:
             numbers[name] = st.session_state.get(f"last_{name}", FIRST[name])
-            box.error(f"{error} Still shown: {numbers[name]:,}.", icon=":material/error:")
+            errors.append(f"{error} Still shown: {numbers[name]:,}.")
     reading = row.selectbox(
         "Bits",
         list(READINGS),
@@ -139,6 +139,8 @@ def _controls(shown: Source) -> tuple[int, int, bool, bool, int]:
         help="Units that know most of the carry stand on top.",
     )
     step = _time_travel(shown, row.container(width=280))
+    for error in errors:
+        st.error(error, icon=":material/error:")
     return numbers["a"], numbers["b"], reading == "written", order == "carry", step
 
 
@@ -149,6 +151,8 @@ def _time_travel(shown: Source, column) -> int:
         column.caption(f"Step {steps[0]:,}. Time travel needs a run with a past.")
         return steps[0]
     state = st.session_state
+    if isinstance(state.get("step"), str):
+        del state["step"]
     if state.get("step") is not None and (
         state["step"] not in steps or state["step"] == state.get("newest")
     ):
@@ -252,11 +256,19 @@ def csv(label: str, frame, name: str) -> None:
 
 def _pick_state(bits: int, units: int, best: int) -> tuple[int, int]:
     """Where the pick stands before its widgets are drawn; what no longer exists goes back."""
-    state = st.session_state
-    for name, count in (("bit", bits), ("neuron", units)):
-        if state.get(name) is not None and not 0 <= state[name] < count:
-            del state[name]
+    keep_within("bit", range(bits))
+    keep_within("neuron", range(units))
     return min(2, bits - 1), best
+
+
+def keep_within(name: str, options) -> None:
+    """Let go of a choice that is none of ``options`` any more.
+
+    The browser sends such a one back as text, so it can't be compared with numbers.
+    """
+    value = st.session_state.get(name)
+    if value is not None and value not in options:
+        del st.session_state[name]
 
 
 def _clicked() -> None:

@@ -135,7 +135,7 @@ def bar_spec() -> dict:
     middle = alt.X("middle:Q", scale=alt.Scale(domain=[0, 1], nice=False), axis=axis, title=None)
     names = (
         base.transform_calculate(middle="(datum.start + datum.end) / 2")
-        .transform_filter(f"datum.end - datum.start >= {LABELLED}")
+        .transform_filter(f"datum.landed || datum.end - datum.start >= {LABELLED}")
         .mark_text(fontSize=13, fontWeight=600)
         .encode(
             middle,

@@ -85,4 +85,4 @@ def neuron(me: Desk, loaded: Loaded, line: str) -> None:
             key="neuron_chart",
             alt="The unit's states and gates after every character",
         )
-    st.caption(words.DOMAINS)
+    st.caption(words.domains(signals))

@@ -70,9 +70,9 @@ def detail(s: Summary, text: str, came: str) -> str:
     """How sure the network was, and where it was least so."""
     after = f"after “{plain(shorten(text, 24))}”" if text else "at the start"
     return (
-        f"On average it drew **{s.bits_per_char:.2f} bits a character**: as if it"
-        f" chose among {s.choices:.1f} equally likely ones each time. Least expected was {plain(came)}"
-        f" {after}, at {s.bits:.1f} bits."
+        f"By its own odds a character cost **{s.bits_per_char:.2f} bits** on average, as much as one"
+        f" of {s.choices:.1f} equally likely ones. Least expected was {plain(came)} {after}, at"
+        f" {s.bits:.1f} bits."
     )
 
 
@@ -139,7 +139,12 @@ def moment(m: Moment) -> str:
 
 
 def chance(p: float) -> str:
-    return f"{p:.1%}" if p >= 0.001 else f"{p:.1e}" if p > 0 else "0"
+    """Odds for reading: '5.7%', '0.042%', '1 in 40,000'."""
+    if p >= 0.001:
+        return f"{p:.1%}"
+    if p >= 0.0001:
+        return f"{100 * p:.2g}%"
+    return f"1 in {float(f'{1 / p:.2g}'):,.0f}" if p > 0 else "0"
 
 
 def nucleus(m: Moment, top_p: float) -> str:
@@ -173,9 +178,16 @@ TINT = (
     " see all its odds. \u00b6 is the end of the headline, which is drawn like any other character."
 )
 
-DOMAINS = (
-    "Each value is what the unit holds after reading that character. States and candidates are"
-    " drawn from \u22121 to 1, gates from 0 to 1, always. The LSTM's cell state c has no bound, so"
-    " tanh(c) is drawn, which is what the output gate lets through: h = o \u00b7 tanh(c). That a unit"
-    " varies with something is a hint of what it does, not a proof."
-)
+
+def domains(signals: list[str]) -> str:
+    """What the colours of a neuron's signals mean."""
+    text = (
+        "Each value is what the unit holds after reading that character. States and candidates are"
+        " drawn from \u22121 to 1, gates from 0 to 1, always."
+    )
+    if "c" in signals:
+        text += (
+            " The LSTM's cell state c has no bound, so tanh(c) is drawn, which is what the output"
+            " gate lets through: h = o \u00b7 tanh(c)."
+        )
+    return f"{text} That a unit varies with something is a hint of what it does, not a proof."

@@ -148,7 +148,7 @@ def take_along(
             script,
             "headlines.py",
             "text/x-python",
-            "A short Python script that gives the same completions with rnn_core.",
+            "A short Python script that gives the picked network's completions with rnn_core.",
         ),
     ]
     with st.container(horizontal=True, key="headline_downloads"):
@@ -189,7 +189,7 @@ def page() -> None:
     if prefix is None or not there:
         trouble = engine.ready() and prefix is None
         top.header(
-            "This beginning can't be read."
+            "This beginning can't be used."
             if trouble
             else "One moment: the network is loading."
             if coming

@@ -19,6 +19,8 @@ def whole_number(text: str, name: str, *, bits: int) -> int:
     if len(text) > digits or int(text) > limit:
         raise ValueError(
             f"{name} has {len(text):,} digits; at most {bits:,} bits fit, about {digits} digits."
+            if len(text) > digits
+            else f"{name} needs {int(text).bit_length():,} bits; at most {bits:,} bits fit."
             if len(text) > 20
             else f"{name} must be at most {limit:,} ({bits:,} bits), got {int(text):,}."
         )

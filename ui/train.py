@@ -134,7 +134,7 @@ def headline(me: Visit) -> str:
         )
     if me.waiting:
         return "One moment: this network is being compiled, once for all its runs."
-    return words.headline(me.measured, me.step, lost=me.lost)
+    return words.headline(me.measured, me.step, lost=me.lost, order=me.settings.order)
 
 
 def detail(me: Visit) -> str:
@@ -196,7 +196,7 @@ def take_along(me: Visit) -> None:
         st.subheader("Runs of this visit", anchor=False)
         st.dataframe(
             [
-                {"run": p.number, "recipe": words.describe(p.settings), "came to": p.outcome}
+                {"run": p.number, "recipe": words.describe(p.settings), "result": p.outcome}
                 for p in reversed(me.past)
             ],
             hide_index=True,
@@ -204,7 +204,7 @@ def take_along(me: Visit) -> None:
             column_config={
                 "run": st.column_config.NumberColumn(width=60),
                 "recipe": st.column_config.TextColumn(width=360),
-                "came to": st.column_config.TextColumn(width=520),
+                "result": st.column_config.TextColumn(width=520),
             },
         )
     if me.run is None:
@@ -222,6 +222,7 @@ def take_along(me: Visit) -> None:
                 on_click="ignore",
                 help=help,
             )
+        st.page_link("ui/gates.py", label="Open this network on Gates", icon=":material/grid_on:")
 
 
 me = visit()

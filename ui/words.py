@@ -24,6 +24,8 @@ WEIGHTS = {"glorot": "Glorot", "small": "sd 0.01"}
 
 #: Widths in the verdict beside the trained one.
 FAR, FURTHEST = 64, 1000
+#: The share of sums that is called nearly all.
+NEARLY = 0.97
 
 
 def counts(m: Measurement) -> str:
@@ -34,7 +36,9 @@ def counts(m: Measurement) -> str:
     return " ".join([first, *rest])
 
 
-def headline(m: Measurement | None, step: int, *, lost: bool = False) -> str:
+def headline(
+    m: Measurement | None, step: int, *, lost: bool = False, order: str = "lowest_first"
+) -> str:
     """What the counts mean, in one sentence."""
     if lost:
         return "The loss is no longer a number: lower the learning rate and reset."
@@ -44,13 +48,19 @@ def headline(m: Measurement | None, step: int, *, lost: bool = False) -> str:
         return "It has begun to learn."
     right, sums = m.right(m.bits)
     if right < sums:
+        if order == "highest_first" and step >= 300:
+            return "Highest bit first, it cannot know the carry: some sums by luck, never all."
         if right == 0:
             return f"Not one {m.bits}-bit sum is wholly right yet."
+        if right >= NEARLY * sums:
+            return f"It gets nearly all {m.bits}-bit sums right: {right} of {sums}."
         return f"It gets some {m.bits}-bit sums right, not all."
     if m.solved(FURTHEST) and m.solved(FAR):
         return f"Solved: trained on {m.bits}-bit sums, it gets 1,000-bit sums right."
     if m.solved(FAR):
         return f"{m.bits}-bit and {FAR}-bit sums come out right, but it slips on the way to 1,000."
+    if m.right(FAR)[0] >= NEARLY * m.right(FAR)[1]:
+        return f"{m.bits}-bit sums come out right, and nearly all of {FAR} bits."
     return f"{m.bits}-bit sums come out right, but that does not carry over to longer ones."
 
 
@@ -64,7 +74,9 @@ def loss_sentence(history: pd.DataFrame | None, past: int) -> str:
             f" {last.validation_loss:.3g} in validation, where no noise is added."
         )
     if past:
-        text += f" Pale: {'an earlier run' if past == 1 else f'{past} earlier runs'} of this visit."
+        text += (
+            f" Pale: {'an earlier run' if past == 1 else f'{past} earlier runs'}, in validation."
+        )
     return text
 
 
@@ -105,10 +117,11 @@ def sum_sentence(result: Sum, table: pd.DataFrame, step: int) -> str:
     if result.right:
         equation = f"{short(result.a)} + {short(result.b)} = {short(result.total)}"
         return f"**{equation}** is right, at step {step:,}."
+    wrong = int(table.wrong.sum())
     return (
         f"At step {step:,} the network says **{short(result.total)}**;"
         f" {short(result.a)} + {short(result.b)} is **{short(result.truth)}**."
-        f" {int(table.wrong.sum())} of {len(table):,} bits are wrong."
+        f" {wrong} of {len(table):,} bits {'is' if wrong == 1 else 'are'} wrong."
     )
 
 
@@ -123,7 +136,7 @@ def strip_sentence(table: pd.DataFrame, long: bool) -> str:
 
 def short(number: int) -> str:
     """An integer for reading: long ones are cut in the middle, and say how long they are."""
-    text = f"{number:,}" if number < 10**15 else str(number)
+    text = f"{number:,}" if number < 10**30 else str(number)
     if len(text) <= 40:
         return text
     return f"{text[:14]}…{text[-14:]} ({len(text)} digits)"
