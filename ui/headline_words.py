@@ -70,9 +70,8 @@ def detail(s: Summary, text: str, came: str) -> str:
     """How sure the network was, and where it was least so."""
     after = f"after “{plain(shorten(text, 24))}”" if text else "at the start"
     return (
-        f"By its own odds a character cost **{s.bits_per_char:.2f} bits** on average, as much as one"
-        f" of {s.choices:.1f} equally likely ones. Least expected was {plain(came)} {after}, at"
-        f" {s.bits:.1f} bits."
+        f"By its own odds a character cost **{s.bits_per_char:.2f} bits** on average, like one of"
+        f" {s.choices:.1f} equally likely. Least expected: {plain(came)} {after}, {s.bits:.1f} bits."
     )
 
 
