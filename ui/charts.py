@@ -224,7 +224,9 @@ def strip_spec(long: bool) -> dict:
         "row:O",
         title=None,
         sort=order,
-        axis=alt.Axis(ticks=False, domain=False, labelPadding=8, labelLimit=100),
+        axis=alt.Axis(
+            ticks=False, domain=False, labelPadding=8, labelLimit=100, labelOverlap=False
+        ),
         scale=alt.Scale(paddingInner=0.16),
     )
     tooltip = [

@@ -210,7 +210,7 @@ def take_along(me: Visit) -> None:
     if me.run is None:
         return
     name = f"adder-{me.settings.unit}-{me.settings.units}-seed{me.settings.seed}"
-    with st.container(horizontal=True, key="downloads"):
+    with st.container(horizontal=True, vertical_alignment="center", key="downloads"):
         for kind, suffix, mime, help in FILES:
             st.download_button(
                 kind,
