@@ -6,6 +6,7 @@ import re
 import pytest
 import small_models
 from conftest import idle
+from playwright.sync_api import expect
 
 from ui.headline_models import FOLDER
 
@@ -145,11 +146,11 @@ def test_a_phone_shows_it_all(headlines, page, scheme):
     assert wide == 0
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     charts = page.locator('[data-testid="stVegaLiteChart"]')
-    assert charts.count() == 3
+    expect(charts).to_have_count(3, timeout=LONG)
     for k in range(3):
-        charts.nth(k).scroll_into_view_if_needed()
+        charts.nth(k).evaluate("chart => chart.scrollIntoView()")  # it may be drawn anew meanwhile
         charts.nth(k).locator("canvas, svg").first.wait_for(timeout=LONG)
-        assert charts.nth(k).bounding_box()["width"] <= 390
+        assert charts.nth(k).evaluate("chart => chart.getBoundingClientRect().width") <= 390
 
 
 def test_a_damaged_model_is_named_and_the_other_pages_work(page, server, models):
