@@ -6,7 +6,6 @@ import re
 import pytest
 import small_models
 from conftest import idle
-from playwright.sync_api import expect
 
 from ui.headline_models import FOLDER
 
@@ -146,8 +145,9 @@ def test_a_phone_shows_it_all(headlines, page, scheme):
     assert wide == 0
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     charts = page.locator('[data-testid="stVegaLiteChart"]')
-    expect(charts).to_have_count(3, timeout=LONG)
-    for k in range(3):
+    # The neuron of a simple RNN, where that was loaded first, has no chart of its own.
+    charts.nth(1).wait_for(state="attached", timeout=LONG)
+    for k in range(2):
         charts.nth(k).evaluate("chart => chart.scrollIntoView()")  # it may be drawn anew meanwhile
         charts.nth(k).locator("canvas, svg").first.wait_for(timeout=LONG)
         assert charts.nth(k).evaluate("chart => chart.getBoundingClientRect().width") <= 390
