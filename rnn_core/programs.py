@@ -60,7 +60,7 @@ class Program:
     """A function compiled by XLA for the shapes of the arguments it was made with.
 
     Arguments and results are trees of tensors (or None); arguments may be NumPy arrays as well.
-    It runs in a session of its own: what XLA compiles for TensorFlow's eager context stays in
+    Other shapes or types than those it was made for are a ValueError. It runs in a session of its own: what XLA compiles for TensorFlow's eager context stays in
     memory for good, about 20 MB a program, while a session gives it back when it is closed.
     """
 
@@ -77,7 +77,9 @@ class Program:
         with tf.Graph().as_default() as graph:
             inputs = _tensors(lambda t: tf.compat.v1.placeholder(t.dtype, t.shape), arguments)
             self._results = traced(*inputs)
-            options.feed.extend(t.name for t in tf.nest.flatten(inputs) if t is not None)
+            given = [t for t in tf.nest.flatten(inputs) if t is not None]
+            self._expected = [(tuple(t.shape), np.dtype(t.dtype.as_numpy_dtype)) for t in given]
+            options.feed.extend(t.name for t in given)
             options.fetch.extend(t.name for t in tf.nest.flatten(self._results) if t is not None)
         session = tf.compat.v1.Session(graph=graph, config=config)
         # The public make_callable can't be told where to run.
@@ -85,7 +87,10 @@ class Program:
         self._session = session
 
     def __call__(self, *arguments: Any) -> Any:
-        values = (np.asarray(t) for t in tf.nest.flatten(arguments) if t is not None)
+        values = [np.asarray(t) for t in tf.nest.flatten(arguments) if t is not None]
+        got = [(t.shape, t.dtype) for t in values]
+        if got != self._expected:
+            raise ValueError(f"arguments must be {_listed(self._expected)}, got {_listed(got)}")
         found = iter(self._run(*values))
         return _tensors(lambda _: tf.constant(next(found)), self._results)
 
@@ -97,6 +102,10 @@ class Program:
 
 def _tensors(change: Callable, tree: Any) -> Any:
     return tf.nest.map_structure(lambda t: None if t is None else change(t), tree)
+
+
+def _listed(arrays: list[tuple[tuple, np.dtype]]) -> str:
+    return ", ".join(f"{dtype}{list(shape)}" for shape, dtype in arrays)
 
 
 def compiled(function: Callable, *arguments: Any) -> Program:
@@ -112,5 +121,5 @@ def signature(tree: Any) -> str:
 
 
 #: The programs of this process. One weighs 10 MB (a sum) to 25 MB (training), so that all of them
-#: together stay under half a gigabyte.
+#: together weigh about half a gigabyte.
 programs = Programs(limit=24)

@@ -19,6 +19,7 @@ from rnn_core.text import END, VOCABULARY
 MAX_CHARS = 80
 MAX_PREFIX = sampling.MAX_PREFIX - MAX_CHARS
 
+_READABLE = frozenset(VOCABULARY) - {VOCABULARY[END]}
 _PER_CHARACTER = Completion._fields[Completion._fields.index("ids") :]
 _STRAIGHT = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-"})
 
@@ -48,7 +49,7 @@ def prepare(typed: str, seen: Sequence[str] | None = None) -> Prefix:
     prefix = ""
     for written in straight:
         char = written.lower()  # of some letters, such as İ, that makes two
-        if char not in set(VOCABULARY) - {VOCABULARY[END]}:
+        if char not in _READABLE:
             name = unicodedata.name(written, "")
             shown = f"“{written}” " if written.isprintable() else ""
             raise ValueError(

@@ -61,6 +61,14 @@ def test_a_compiled_function_takes_its_values_as_arguments():
     assert found[0] == 35 and found[1] is None and isinstance(found[0], tf.Tensor)
 
 
+@pytest.mark.parametrize("x", [np.zeros([3, 2], np.float32), np.zeros([2, 3]), None])
+def test_a_compiled_function_refuses_what_it_was_not_compiled_for(x):
+    program = compiled(lambda x, k: x * k, tf.zeros([2, 3]), tf.constant(1.0))
+    expected = r"arguments must be float32\[2, 3\], float32\[\], got "
+    with pytest.raises(ValueError, match=expected):
+        program(x, np.float32(2.0))
+
+
 def test_a_compiled_function_serves_several_threads_at_once():
     program = compiled(
         lambda x, k: tf.linalg.matmul(x, x) * k, tf.zeros([60, 60]), tf.constant(0.0)
