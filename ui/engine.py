@@ -108,6 +108,16 @@ def warm(settings: Any) -> bool:
     return training.program_key(settings) in _warm
 
 
+def compiling(settings: Any) -> bool:
+    """Whether a thread is at work on what `warm` waits for."""
+    if not ready():
+        return False
+    from rnn_core import training
+
+    key = training.program_key(settings)
+    return key in _compiling and key not in _warm
+
+
 def _prepare() -> None:
     try:
         # What the pages draw with comes first: the first visitor waits for that, not for TensorFlow.

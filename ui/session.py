@@ -123,6 +123,16 @@ class Visit:
             self.measured is None or self.measured.model is not self.run.model
         )
 
+    @property
+    def answers(self) -> bool:
+        """Whether the network can be asked for a sum."""
+        return self.run is not None and engine.warm(self.run.settings)
+
+    @property
+    def answers_soon(self) -> bool:
+        """Whether it will be without anybody's doing."""
+        return self.run is None or engine.compiling(self.run.settings)
+
     def begin(self) -> bool:
         """Make the run once the core is there; whether it is."""
         with self._lock:
@@ -190,8 +200,9 @@ class Visit:
         self.training = False
 
     def press_step(self, steps: int) -> None:
-        self.training, self.note, self.error = False, "", ""
-        self.pending += steps
+        with self._lock:  # `_train` reads it and sets it to zero
+            self.training, self.note, self.error = False, "", ""
+            self.pending += steps
 
     def poll(self) -> None:
         """One poll's work: some steps, some measuring. Draws nothing."""

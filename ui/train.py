@@ -148,7 +148,7 @@ def detail(me: Visit) -> str:
     return " ".join(parts) or ":gray[The counts come with the first steps.]"
 
 
-def try_it() -> None:
+def try_it(waited: bool) -> None:
     """Two integers, the network's sum, and its bits."""
     me = visit()
     left, right = st.columns(2, gap="small")
@@ -170,8 +170,14 @@ def try_it() -> None:
             column.error(str(error), icon=":material/error:")
     if len(numbers) < 2:
         return
-    if me.run is None or not engine.warm(me.run.settings):
-        st.caption("The network answers as soon as it is compiled.")
+    if waited and not me.answers_soon:
+        st.rerun()  # which ends the polls
+    if not me.answers:
+        st.caption(
+            "The network answers as soon as it is compiled."
+            if waited
+            else "The network answers once it is compiled, which its first step begins."
+        )
         return
     from rnn_core.addition import work_out
     from rnn_core.report import bit_table
@@ -242,5 +248,6 @@ transport(me)
 log = st.session_state.get("scale") == "Log"
 st.fragment(live, run_every=me.interval if me.busy else None)(log)
 st.subheader("Try it", anchor=False)
-st.fragment(try_it, run_every=1.0 if me.training else None)()
+soon = me.answers_soon
+st.fragment(try_it, run_every=1.0 if me.training or soon else None)(soon)
 take_along(me)
