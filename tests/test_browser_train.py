@@ -194,6 +194,22 @@ def test_bad_numbers_get_one_sentence_where_they_stand(open_page):
     page.get_by_role("alert").wait_for(state="detached")
 
 
+def test_lines_of_a_long_sum_stand_highest_first(open_page):
+    """Also when a wider sum follows, whose lines Vega has not seen before."""
+    page = open_page("/")
+    lines = page.locator("svg.marks .role-axis-label text", has_text="from bit")
+    for bits, lines_of in ((32, [32, 0]), (64, [64, 32, 0])):
+        for name, value in (("a", 2**bits - 1), ("b", 1)):
+            box = page.get_by_role("textbox", name=name, exact=True)
+            box.fill(str(value))
+            box.press("Enter")
+        expect(lines).to_have_count(len(lines_of), timeout=LONG)
+        found = lines.evaluate_all(
+            "all => all.map(t => [t.getBoundingClientRect().top, t.textContent])"
+        )
+        assert [text for _, text in sorted(found)] == [f"from bit {k}" for k in lines_of]
+
+
 def test_two_tabs_train_side_by_side(open_page, browser, server):
     page = open_page("/?seed=5")
     other = browser.new_page()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rnn_core.settings import AdditionSettings
-from ui import charts, downloads, equations, inputs, palette, words
+from ui import charts, downloads, equations, headline_words, inputs, palette, words
 
 
 @pytest.mark.parametrize(
@@ -114,6 +114,52 @@ def test_a_strip_stands_as_written_and_marks_the_network_only():
         "from bit 32",
         "from bit 0",
     ]
+
+
+class Counts:
+    """What a `Measurement` found: sums right of 100, by width."""
+
+    bits, step = 5, 300
+
+    def __init__(self, *right: int):
+        self._right = dict(zip((5, 64, 1000), right))
+
+    def right(self, bits):
+        return self._right[bits], 100
+
+    def solved(self, bits):
+        return self._right[bits] == 100
+
+
+@pytest.mark.parametrize(
+    "right, order, sentence",
+    [
+        ((0, 0, 0), "lowest_first", "Not one 5-bit sum is wholly right yet."),
+        ((96, 0, 0), "lowest_first", "It gets some 5-bit sums right, not all."),
+        ((97, 0, 0), "lowest_first", "It gets nearly all 5-bit sums right: 97 of 100."),
+        ((40, 0, 0), "highest_first", "Highest bit first, it cannot know the carry"),
+        ((100, 96, 0), "lowest_first", "that does not carry over to longer ones."),
+        ((100, 97, 0), "lowest_first", "and nearly all of 64 bits."),
+        ((100, 100, 99), "lowest_first", "it slips on the way to 1,000."),
+        ((100, 100, 100), "lowest_first", "Solved: trained on 5-bit sums"),
+        ((100, 99, 100), "lowest_first", "and nearly all of 64 bits."),
+    ],
+)
+def test_the_verdict_says_what_the_counts_mean(right, order, sentence):
+    assert sentence in words.headline(Counts(*right), 300, order=order)
+
+
+def test_the_order_is_blamed_only_once_it_had_its_time():
+    early = words.headline(Counts(40, 0, 0), 299, order="highest_first")
+    assert early == "It gets some 5-bit sums right, not all."
+
+
+@pytest.mark.parametrize(
+    "p, text",
+    [(0.5, "50.0%"), (0.00057, "0.057%"), (1 / 40_123, "1 in 40,000"), (0.0, "0")],
+)
+def test_odds_for_reading(p, text):
+    assert headline_words.chance(p) == text
 
 
 def luminance(colour: str) -> float:
