@@ -2,6 +2,7 @@
 
 import csv
 import re
+from urllib.parse import parse_qs, urlparse
 
 import pytest
 import small_models
@@ -83,6 +84,27 @@ def test_pick_walk_force_and_go_back(headlines):
     page.locator(".forced").wait_for(state="detached")
     idle(page)
     assert lines(page) == before
+
+
+def test_a_slider_that_moves_on_while_the_page_answers(headlines):
+    """A pick that it lets go of must not bring an earlier value back into the address."""
+    page = headlines("?number=3")
+    slider = page.get_by_role("slider", name="Top-p")
+    for turn in range(3):
+        pick(page, turn, 1)
+        key = ("Left", "Right")[turn % 2]
+        slider.focus()
+        for _ in range(9):  # a key held down
+            page.keyboard.down(f"Arrow{key}")
+            page.wait_for_timeout(30)
+        page.keyboard.up(f"Arrow{key}")
+        page.wait_for_timeout(2000)
+        idle(page)
+        shown = float(slider.input_value())
+        assert shown == pytest.approx((0.45, 0.9)[turn % 2])
+        query = parse_qs(urlparse(page.url).query)
+        assert "at" not in query
+        assert float(query.get("top_p", ["0.9"])[0]) == shown
 
 
 def test_the_stronger_the_tint_the_less_it_was_expected(headlines):

@@ -33,6 +33,11 @@ def step(page) -> int:
     return int(found[1].replace(",", "")) if found else 0
 
 
+def wait_answer(page) -> None:
+    """Until the core is in and the network answers a sum."""
+    page.get_by_text(re.compile(r"(is right, at step|the network says)")).wait_for(timeout=LONG)
+
+
 def wait_step(page, least: int, timeout: int = LONG) -> int:
     for _ in range(timeout // 100):
         if (now := step(page)) >= least:
@@ -141,6 +146,28 @@ def test_sliders_moved_while_it_runs(open_page):
     page.get_by_text(re.compile("Pale: an earlier run")).wait_for()
     button(page, "Pause").click()
     at_rest(page)
+
+
+@pytest.mark.parametrize("name, key, presses", [("Learning rate", "Left", 6), ("Bits", "Right", 9)])
+def test_a_slider_that_moves_on_while_the_page_answers(open_page, name, key, presses):
+    """What the server says of an earlier place must not draw it back."""
+    page = open_page("/")
+    wait_answer(page)
+    slider = page.get_by_role("slider", name=name)
+    start = float(slider.input_value())
+    button(page, "Run").click()
+    slider.focus()
+    for _ in range(presses):  # a key held down
+        page.keyboard.down(f"Arrow{key}")
+        page.wait_for_timeout(30)
+    page.keyboard.up(f"Arrow{key}")
+    button(page, "Pause").click()
+    at_rest(page)
+    page.wait_for_timeout(1000)
+    assert abs(float(slider.input_value()) - start) == presses
+    field = "bits" if name == "Bits" else "learning_rate"
+    shown = slider.get_attribute("aria-valuetext")
+    assert re.search(rf"[?&]{field}={re.escape(shown)}(&|$)", page.url), (shown, page.url)
 
 
 def test_leaving_the_page_and_coming_back_keeps_the_run(open_page):

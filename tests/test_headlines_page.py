@@ -68,7 +68,7 @@ def headlines(app, name="lstm") -> list[str]:
 
 
 def at(app) -> Place:
-    return app.session_state.desk.picked
+    return app.session_state.desk.shown
 
 
 def address(app) -> dict[str, str]:
@@ -129,13 +129,13 @@ def test_settings_reach_the_sampler(app):
 
 
 def test_an_example_and_nothing_at_all(app):
-    app.pills(key="example").set_value("man charged after")
+    app.button(key="example_man charged after").click()
     run(app)
     assert "man charged after" in told(app)
     for line in lines(app):
         assert line["shared"][0] == 0 and line["shared"][1] >= len("man charged")
         assert "words in a row with the training text" in line["note"]
-    app.pills(key="example").set_value("from nothing")
+    app.button(key="example_").click()
     run(app)
     assert told(app) == "The LSTM made up 5 headlines, from nothing."
     assert all(line["given"] == "" for line in lines(app))
@@ -194,7 +194,9 @@ def test_a_link_that_makes_no_sense_does_no_harm(models):
         Forced("lstm", 0, 2, "z"),
     )
     assert lines(app)[0]["forced"] == [2]
-    assert app.warning[0].value.endswith(": forced=x.0.0.97, forced=lstm.0.0.7, forced=gru.1.")
+    assert app.warning[0].value.endswith(
+        ": forced=x.0.0.97, forced=lstm.0.0.7, forced=gru.1, at=lstm.99.5."
+    )
 
 
 def test_no_forced_character_pushes_another_out(models):
@@ -244,18 +246,15 @@ def test_all_three_side_by_side(app):
 
 
 def test_one_neuron_and_its_gates(app):
-    def value():
-        return app.selectbox(key="watched").value
-
     from rnn_core import microscope
 
     model = headline_models.ask("lstm").model
     line = headlines(app)[at(app).row]
     found = microscope.neurons(model, line)
-    assert value() == found.units(0).unit.iloc[0]
+    assert says(app, f"Unit {found.units(0).unit.iloc[0]} of layer 1 varies most of all")
     app.segmented_control(key="layer").set_value(2)
     run(app)
-    assert value() == found.units(1).unit.iloc[0]
+    assert says(app, f"Unit {found.units(1).unit.iloc[0]} of layer 2 varies most of all")
     app.segmented_control(key="signal").set_value("f")
     other = int(found.units(1).unit.iloc[3])
     app.selectbox(key="watched").set_value(other)
@@ -263,6 +262,9 @@ def test_one_neuron_and_its_gates(app):
     text = {e.key: json.loads(e.proto.json) for e in app.get("bidi_component")}["neuron_text"]
     shown = text["lines"][0]["values"]
     assert shown == pytest.approx(found.layers[1]["f"][:, other].tolist(), abs=1e-5)
+    app.segmented_control(key="layer").set_value(1)
+    run(app)
+    assert says(app, f"Unit {other} of layer 1 ")
     assert text["scale"]["domain"] == [0, 1]
 
 

@@ -110,17 +110,25 @@ def test_a_new_seed_while_training_goes_on_training(app):
     assert not training(app)
 
 
+def marked(app) -> list[str]:
+    """The presets that are drawn as the chosen one."""
+    presets = [b for b in app.button if b.key and b.key.startswith("preset_")]
+    return [b.label for b in presets if b.proto.type == "primary"]
+
+
 def test_presets_move_the_controls_and_keep_the_seed(app):
     app.number_input(key="seed").set_value(5)
     run(app)
-    app.segmented_control(key="preset").set_value("Tutorial, 2017")
-    run(app)
+    click(app, "preset_Tutorial, 2017")
     from rnn_core.settings import AdditionSettings
 
     assert app.session_state.visit.settings == AdditionSettings.tutorial(seed=5)
+    assert marked(app) == ["Tutorial, 2017"]
     app.slider(key="bits").set_value(6)
     run(app)
-    assert app.segmented_control(key="preset").value is None
+    assert marked(app) == []
+    click(app, "preset_Exact")
+    assert app.session_state.visit.settings == AdditionSettings(seed=5) and marked(app) == ["Exact"]
 
 
 def test_try_it_gives_one_sentence_for_bad_input(app):

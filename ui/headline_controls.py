@@ -92,11 +92,9 @@ def controls(me: Desk) -> tuple[list[str], Settings]:
 def beginning(me: Desk) -> str:
     """The box, large, and examples to click."""
 
-    def take() -> None:
-        example = st.session_state.example
-        if example is not None:
-            st.session_state.prefix = "" if example == NOTHING else example
-            me.clear()
+    def take(example: str) -> None:
+        st.session_state.prefix = example
+        me.clear()
 
     def again() -> None:
         st.session_state["draw_seed"] = (st.session_state["draw_seed"] + 1) % 2**31
@@ -119,12 +117,8 @@ def beginning(me: Desk) -> str:
             on_click=again,
             help="The same beginning with the next seed.",
         )
-    st.session_state.example = NOTHING if not typed else typed if typed in EXAMPLES else None
-    st.pills(
-        "Examples",
-        [*EXAMPLES, NOTHING],
-        key="example",
-        on_change=take,
-        label_visibility="collapsed",
-    )
+    # Buttons, not a control that shows which of them is in use: see `recipe.presets`.
+    with st.container(horizontal=True, gap="xsmall", key="examples"):
+        for example in (*EXAMPLES, ""):
+            st.button(example or NOTHING, key=f"example_{example}", on_click=take, args=(example,))
     return typed

@@ -57,7 +57,8 @@ class Settings(NamedTuple):
 
 @dataclass
 class Desk:
-    picked: Place | None = None
+    picked: Place | None = None  # by the visitor
+    shown: Place | None = None  # under the microscope; of its own accord where nothing is picked
     forced: tuple[Forced, ...] = ()
     refused: list[str] = field(default_factory=list)  # what the address says and can't be meant
     _drawn: dict = field(default_factory=dict)  # model -> (key, completions as drawn)
@@ -109,6 +110,13 @@ class Desk:
 
     def pick(self, place: Place) -> None:
         self.picked = place
+        self.to_address()
+
+    def missed(self) -> None:
+        """What is picked is not there: the completions are fewer or shorter, or a link says so."""
+        if self.shown is None:
+            self.refused.append(f"at={self.address['at']}")
+        self.picked = None
 
     @property
     def full(self) -> bool:
@@ -118,23 +126,37 @@ class Desk:
     def force(self, place: Place, char: str) -> None:
         if not self.full:
             self.forced = (*self.forced, Forced(*place, char))
-            self.picked = place
+            self.pick(place)
 
     def undo(self) -> None:
         last, self.forced = self.forced[-1], self.forced[:-1]
-        self.picked = Place(*last[:3])
+        self.pick(Place(*last[:3]))
 
     def clear(self) -> None:
         """Nothing picked or forced: they belonged to other completions."""
         self.picked, self.forced = None, ()
 
-    def to_address(self) -> None:
-        at = ".".join(map(str, self.picked)) if self.picked else ""
+    @property
+    def address(self) -> dict[str, str]:
+        """What of this belongs in the address; empty where there is nothing to say."""
         forced = "_".join(f"{f.model}.{f.row}.{f.k}.{ord(f.char)}" for f in self.forced)
-        for name, value in (("at", at), ("forced", forced)):
-            if value and st.query_params.get(name) != value:
+        return {"at": ".".join(map(str, self.picked)) if self.picked else "", "forced": forced}
+
+    @property
+    def unsaid(self) -> dict[str, str]:
+        """What the address does not say yet, or says and should not."""
+        return {n: v for n, v in self.address.items() if v != st.query_params.get(n, "")}
+
+    def to_address(self) -> None:
+        """Bring the address up to date.
+
+        Not in a run that a slider began: with what it writes the server sends all of the address
+        as the browser had it a moment before the slider moved, and takes the new value out again.
+        """
+        for name, value in self.unsaid.items():
+            if value:
                 st.query_params[name] = value
-            elif not value and name in st.query_params:
+            else:
                 del st.query_params[name]
 
     @classmethod

@@ -24,7 +24,7 @@ OFFERED = 8
 def microscope(me: Desk, written: dict[str, list[Written]], settings: Settings) -> None:
     from rnn_core import microscope
 
-    at = me.picked
+    at = me.shown
     w = written[at.model][at.row]
     m, table = microscope.moment(w, at.k), microscope.odds(w, at.k)
     st.subheader("The microscope: one character and its odds", anchor=False)
@@ -54,7 +54,7 @@ def microscope(me: Desk, written: dict[str, list[Written]], settings: Settings) 
 
 def walk(me: Desk, written: dict[str, list[Written]]) -> None:
     """Which completion and character; a step to the left or right."""
-    at = me.picked
+    at = me.shown
     found = written[at.model]
     last = len(found[at.row].completion.ids) - 1
     with st.container(horizontal=True, vertical_alignment="center", key="walk"):
@@ -108,7 +108,7 @@ def numbers(m: Moment, settings: Settings) -> None:
 
 def force(me: Desk, table: pd.DataFrame, m: Moment) -> None:
     """Another character here; and back."""
-    at = me.picked
+    at = me.shown
     # A key of its own for each place, so that a choice never wanders to the next one.
     place = f"{at.model}.{at.row}.{at.k}.{len(me.forced)}"
     labels = {

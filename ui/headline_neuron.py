@@ -10,6 +10,9 @@ from ui.headline_desk import Desk
 from ui.headline_models import Loaded
 from ui.tinted import GATE, STATE, tinted
 
+#: In place of a unit's number: of each text and layer the one that varies most.
+MOST = -1
+
 
 def neuron(me: Desk, loaded: Loaded, line: str) -> None:
     st.subheader("One neuron over this headline", anchor=False)
@@ -18,11 +21,6 @@ def neuron(me: Desk, loaded: Loaded, line: str) -> None:
         return
     found = me.neurons(loaded, line)
 
-    def choose(made: bool) -> None:
-        st.session_state.neuron_chosen = made
-
-    if "neuron_chosen" not in st.session_state:
-        choose("watched" in st.query_params)
     with st.container(horizontal=True, vertical_alignment="bottom", key="neuron_choice"):
         layer = st.segmented_control(
             "Layer",
@@ -31,25 +29,20 @@ def neuron(me: Desk, loaded: Loaded, line: str) -> None:
             key="layer",
             required=True,
             bind="query-params",
-            on_change=choose,
-            args=(False,),
             help="Layer 1 reads the characters, the last is nearest the odds.",
         )
         layer = min(layer or 1, found.depth)
         ranked = found.units(layer - 1)
         units, sd = ranked.unit.tolist(), dict(zip(ranked.unit, ranked.sd))
-        if not st.session_state.neuron_chosen:  # until one is chosen, the most varying of each text
-            st.session_state.watched = units[0]
-        unit = st.selectbox(
+        chosen = st.selectbox(
             "Unit, the most varying first",
-            units,
+            [MOST, *units],
             key="watched",  # the Gates page has a "neuron" of its own
             bind="query-params",
             width=240,
-            on_change=choose,
-            args=(True,),
-            format_func=lambda u: f"unit {u}",
+            format_func=lambda u: f"most varying: unit {units[0]}" if u == MOST else f"unit {u}",
         )
+        unit = units[0] if chosen == MOST else chosen
         table = found.neuron(layer - 1, unit)
         signals = table.signal.unique().tolist()
         order = [s for s in headline_charts.SIGNALS if s in signals]

@@ -100,7 +100,7 @@ def show(me: Desk, name: str, written: list[Written], index: CopyIndex | None, t
         card = read_card(headline_models.folder(name))
         st.subheader(NAMES[name], anchor=False)
         st.caption(words.held_out(card))
-    at = me.picked
+    at = me.shown
     pick = [at.row, at.k] if at and at.model == name else None
     tinted(lines(written, index), SURPRISE, key=key, pick=pick, on_pick=picked)
 
@@ -119,7 +119,7 @@ def take_along(
         return pd.concat(frames, ignore_index=True).to_csv(index=False).encode()
 
     def script() -> bytes:
-        name = me.picked.model if me.picked and me.picked.model in written else next(iter(written))
+        name = me.shown.model
         forced = [f[1:] for f in me.applied(name)]
         return writing.script(
             f"pretrained/headlines-{name}", prefix, settings.number, forced, **settings.options
@@ -173,8 +173,25 @@ def page() -> None:
     )
     with st.sidebar, address.checked("headlines", {"model": words.model_label}):
         names, settings = controls(me)
+    notice = st.container()
+    draw(me, names, settings)
     address.refuse("headlines", me.refused)
-    address.complain("headlines")
+    with notice:
+        address.complain("headlines")
+    if me.unsaid:
+        st.fragment(tidy, run_every=0.4)(me, [])
+
+
+def tidy(me: Desk, calls: list) -> None:
+    """Take what was let go of out of the address, once no slider moves any more."""
+    calls.append(1)
+    if len(calls) > 1:  # the first call belongs to the run of the page
+        me.to_address()
+        st.rerun()  # which ends the polls
+
+
+def draw(me: Desk, names: list[str], settings: Settings) -> None:
+    """All but the controls."""
     top = st.container()
     typed = beginning(me)
     there, broken, coming = ask_all(names)
@@ -220,24 +237,25 @@ def page() -> None:
                 st.caption(f"{NAMES[name]} is loading.")
     st.caption(f"{words.TINT} {words.index_sentence(index, trouble)}")
     take_along(written, me, prefix.text, settings)
-    at = me.picked
+    at = me.shown
     microscope(me, written, settings)
     st.fragment(neuron)(me, there[at.model], written[at.model][at.row].completion.headline)
-    me.to_address()
 
 
 def settle(me: Desk, written: dict[str, list[Written]]) -> None:
-    """See to it that what is picked is there: else the least expected character."""
+    """Put what is picked under the microscope if it is there, else the least expected character."""
     from rnn_core import writing
 
     at = me.picked
-    if at and at.model in written and at.row < len(written[at.model]):
-        last = len(written[at.model][at.row].completion.ids) - 1
-        me.picked = at._replace(k=min(at.k, last))
-    else:
-        name = next(iter(written))
-        s = writing.summary(written[name])
-        me.picked = Place(name, s.row, s.k)
+    if at and at.model in written:
+        rows = written[at.model]
+        if at.row < len(rows) and at.k < len(rows[at.row].completion.ids):
+            me.shown = at
+            return
+        me.missed()
+    name = next(iter(written))
+    s = writing.summary(written[name])
+    me.shown = Place(name, s.row, s.k)
 
 
 def unusable(name: str, broken: dict[str, str]) -> str:

@@ -18,6 +18,12 @@ RATES = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1]
 PRESET_FIELDS = [f.name for f in fields(AdditionSettings) if f.name != "seed"]
 
 
+PRESETS_HELP = (
+    "Exact learns in 200 steps to add numbers of up to 10,000 bits (none wider were tried). "
+    "Tutorial, 2017 is the recipe of the tutorial this began with: fixed examples, squared "
+    "loss, no noise."
+)
+
 #: What the address calls the values of a choice.
 LABELS = {
     "unit": words.UNITS.get,
@@ -100,19 +106,28 @@ def controls() -> AdditionSettings:
     settings = AdditionSettings(
         unit, units, bits, batch, rate, loss, noise, data, order, int(seed), weights
     )
-    # Drawn last, though it stands first: on the first run only now are the address's values known.
-    st.session_state.preset = preset_of(settings)
-    above.segmented_control(
-        "Recipe",
-        list(PRESETS),
-        key="preset",
-        on_change=take_preset,
-        width="stretch",
-        help="Exact learns in 200 steps to add numbers of up to 10,000 bits (none wider were tried). "
-        "Tutorial, 2017 is the recipe of the tutorial this began with: fixed examples, squared "
-        "loss, no noise.",
-    )
+    # Drawn last, though they stand first: on the first run only now are the address's values known.
+    presets(above, preset_of(settings))
     return settings
+
+
+def presets(place, chosen: str | None) -> None:
+    """The presets, the chosen one marked.
+
+    Buttons, not a control that holds a value: what the page sets and the browser does not know yet
+    would come back with the next slider as if somebody had picked it.
+    """
+    place.markdown("Recipe", help=PRESETS_HELP)
+    row = place.container(horizontal=True, key="presets")
+    for name in PRESETS:
+        row.button(
+            name,
+            key=f"preset_{name}",
+            type="primary" if name == chosen else "secondary",
+            width="stretch",
+            on_click=take_preset,
+            args=(name,),
+        )
 
 
 def preset_of(settings: AdditionSettings) -> str | None:
@@ -144,9 +159,7 @@ def sizes(name: str, label: str, options: list, help: str, **more):
     )
 
 
-def take_preset() -> None:
+def take_preset(name: str) -> None:
     """Move every control to the preset's value; a click on the chosen one changes nothing."""
-    preset = PRESETS.get(st.session_state.preset)
-    if preset is not None:
-        for name in PRESET_FIELDS:
-            st.session_state[name] = getattr(preset, name)
+    for field in PRESET_FIELDS:
+        st.session_state[field] = getattr(PRESETS[name], field)
