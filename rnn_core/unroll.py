@@ -35,6 +35,7 @@ def unroll(
     keep_gates: bool = True,
     disturb: Callable[[tf.Tensor, Any], Any] | None = None,
     between: Callable[[int, tf.Tensor], tf.Tensor] | None = None,
+    inline: bool = False,
 ) -> Trace:
     """Run ``cell`` over ``x`` [B, T, D] from ``state`` (zeros if None).
 
@@ -43,7 +44,9 @@ def unroll(
     outputs stay at their input's place. ``disturb(t, state)`` replaces the state after step t
     (noise in training, a clamp in an experiment), a `Bidirectional` may be given a pair of them;
     ``between(k, x)`` replaces the input of a stack's layer k (dropout). T may be unknown when
-    traced; the loop is one graph node however long the sequence.
+    traced; the loop is one graph node however long the sequence. ``inline`` writes the loop out
+    instead, one copy of a step after the other: a few steps then run sooner and compile later,
+    and T must be known.
     """
     if x.shape.rank != 3:
         raise ValueError(f"x must be [batch, time, input], got shape {x.shape}")
@@ -57,7 +60,9 @@ def unroll(
         x = flip(x, lengths)
     if state is None:
         state = cell.zero_state(tf.shape(x)[0] if x.shape[0] is None else x.shape[0])
-    options = dict(lengths=lengths, keep_gates=keep_gates, disturb=disturb, between=between)
+    options = dict(
+        lengths=lengths, keep_gates=keep_gates, disturb=disturb, between=between, inline=inline
+    )
 
     if isinstance(cell, Bidirectional):
         pair = disturb if isinstance(disturb, tuple) else (disturb, disturb)
@@ -86,7 +91,7 @@ def unroll(
             tuple(t.h for t in traces),
         )
     else:
-        trace = _loop(cell, x, state, lengths, keep_gates, disturb)
+        trace = _loop(cell, x, state, lengths, keep_gates, disturb, inline)
 
     if reverse:
         trace = trace._replace(
@@ -119,10 +124,33 @@ def mean(trace: Trace, lengths: tf.Tensor | None = None) -> tf.Tensor:
     return tf.reduce_sum(trace.h * mask, axis=1) / tf.reduce_sum(mask, axis=1)
 
 
-def _loop(cell, x, state, lengths, keep_gates, disturb) -> Trace:
+def _loop(cell, x, state, lengths, keep_gates, disturb, inline) -> Trace:
     # Time first; of x, which is smaller than its projection.
     p = cell.project(tf.transpose(x, [1, 0, 2]))  # [T, B, blocks * H]
     recur = cell.recurrence()
+
+    def step(t, p, state):
+        """One step: the state after it, and what is kept of it."""
+        h, new, gates = recur(p, state)
+        if disturb is not None:
+            new = disturb(t, new)
+        kept = (h, gates) if keep_gates else (h,)
+        if lengths is not None:
+            alive = (t < lengths)[:, None]
+            new = tf.nest.map_structure(lambda n, old: tf.where(alive, n, old), new, state)
+            kept = tf.nest.map_structure(lambda v: tf.where(alive, v, 0.0), kept)
+        return new, kept
+
+    if inline:
+        if not p.shape[0]:
+            raise ValueError(f"inline needs a known number of steps, got x of shape {x.shape}")
+        rows = []
+        for t, p_t in enumerate(tf.unstack(p)):
+            state, kept = step(t, p_t, state)
+            rows.append(kept)
+        stacked = tf.nest.map_structure(lambda *values: tf.stack(values, axis=1), *rows)
+        return Trace(stacked[0], state, stacked[1] if keep_gates else None)
+
     steps = tf.shape(p)[0]
     # Asked for its shapes alone, so that a sequence of no steps has an answer too.
     h, _, gates = recur(tf.zeros(tf.shape(p)[1:]), state)
@@ -132,17 +160,9 @@ def _loop(cell, x, state, lengths, keep_gates, disturb) -> Trace:
     )
 
     def body(t, state, arrays):
-        h, new, gates = recur(p[t], state)
-        if disturb is not None:
-            new = disturb(t, new)
-        if lengths is not None:
-            alive = (t < lengths)[:, None]
-            new = tf.nest.map_structure(lambda n, old: tf.where(alive, n, old), new, state)
-        kept = (h, gates) if keep_gates else (h,)
-        if lengths is not None:
-            kept = tf.nest.map_structure(lambda v: tf.where(alive, v, 0.0), kept)
+        state, kept = step(t, p[t], state)
         arrays = tf.nest.map_structure(lambda a, value: a.write(t, value), arrays, kept)
-        return t + 1, new, arrays
+        return t + 1, state, arrays
 
     _, state, arrays = tf.while_loop(
         lambda t, *_: t < steps,

@@ -150,6 +150,35 @@ def test_time_and_batch_may_be_unknown_when_traced():
     assert function.experimental_get_tracing_count() == 1
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_inline_is_the_same_written_out(model):
+    x = inputs()
+    found = []
+    for inline in (False, True):
+        with tf.GradientTape() as tape:
+            tape.watch((model, x))
+            trace = unroll(
+                model,
+                x,
+                lengths=LENGTHS,
+                inline=inline,
+                disturb=lambda t, s: tf.nest.map_structure(lambda v: v + 0.1 * (t == 2), s),
+            )
+            loss = tf.reduce_sum(tf.sin(3 * trace.h))
+        found.append(tf.nest.flatten((trace, tape.gradient(loss, (model, x)))))
+    for loop, written_out in zip(*found, strict=True):
+        np.testing.assert_allclose(loop, written_out, atol=1e-5)
+
+
+def test_inline_needs_a_known_number_of_steps():
+    cell = cells.GRU.init(D, H, seed=0)
+    with pytest.raises(ValueError, match="inline needs a known number of steps"):
+        unroll(cell, inputs(steps=0), inline=True)
+    function = tf.function(lambda x: unroll(cell, x, inline=True).h, autograph=False)
+    with pytest.raises(ValueError, match="inline needs a known number of steps"):
+        function.get_concrete_function(tf.TensorSpec([B, None, D]))
+
+
 def test_wrong_ranks_are_named():
     cell = cells.GRU.init(D, H, seed=0)
     with pytest.raises(ValueError, match=r"x must be \[batch, time, input\]"):
