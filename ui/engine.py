@@ -124,8 +124,8 @@ def _prepare() -> None:
         from ui import charts  # noqa: F401
 
         started = time.perf_counter()
-        from rnn_core import training  # this is the import of TensorFlow
-
+        with _collector_off():
+            from rnn_core import training  # this is the import of TensorFlow
         _tame_streamlit()
         log.info("core imported in %.1f s", time.perf_counter() - started)
     except BaseException as error:
@@ -171,6 +171,22 @@ def freeze() -> None:
     gc.freeze()
 
 
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """Keep the garbage collector from looking at what an import makes, all of which stays.
+
+    It takes a fifth of TensorFlow's import, and more where a page is drawn meanwhile: Streamlit
+    calls ``gc.collect(2)`` after every run of a script.
+    """
+    collect, gc.collect = gc.collect, lambda generation=2: 0
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.collect = collect
+
+
 def _tame_streamlit() -> None:
     """Make the clean-up that Streamlit does after every script run harmless.
 
@@ -180,7 +196,7 @@ def _tame_streamlit() -> None:
     that the import made live as long as the process, so the collector need not look at them
     again; and this process holds no Keras model that a session could clear.
     """
-    freeze()
+    gc.freeze()  # without a look at them first: somebody may be waiting
     keras = sys.modules.get("keras")
     if keras is not None:
         keras.backend.clear_session = lambda *args, **kwargs: None
