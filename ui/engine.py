@@ -146,6 +146,8 @@ def _compile(key: Any, settings: Any) -> None:
 
     try:
         model = training.initial_model(settings)
+        training.chunk_for(settings)
+        time.sleep(0.5)  # whoever waits gets a first point before what measures is compiled
         training.warm_up(settings)
         addition.add(model, 1024, 16)
         with _lock:
