@@ -169,7 +169,9 @@ def page() -> None:
     me = desk()
     st.html(
         "<style>.st-key-prefix input {font-size: 1.45rem; padding: 0.7rem 0.8rem; height: auto}"
-        " .st-key-prefix [data-baseweb] {height: auto}</style>"
+        " .st-key-prefix [data-baseweb] {height: auto}"
+        " .st-key-examples button {border-radius: 2rem; min-height: 0; padding: 0.2rem 0.75rem}"
+        "</style>"
     )
     with st.sidebar, address.checked("headlines", {"model": words.model_label}):
         names, settings = controls(me)

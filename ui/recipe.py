@@ -117,6 +117,10 @@ def presets(place, chosen: str | None) -> None:
     Buttons, not a control that holds a value: what the page sets and the browser does not know yet
     would come back with the next slider as if somebody had picked it.
     """
+    place.html(
+        "<style>.st-key-presets [data-testid=stBaseButton-primary] {background: transparent;"
+        " color: inherit; border: 2px solid currentColor}</style>"
+    )
     place.markdown("Recipe", help=PRESETS_HELP)
     row = place.container(horizontal=True, key="presets")
     for name in PRESETS:
