@@ -120,6 +120,6 @@ def signature(tree: Any) -> str:
     return repr(tf.nest.map_structure(lambda t: tuple(t.shape), tree))
 
 
-#: The programs of this process. One weighs 10 MB (a sum) to 25 MB (training), so that all of them
+#: The programs of this process. One weighs 10 MB (a sum) to 40 MB (training), so that all of them
 #: together weigh about half a gigabyte.
 programs = Programs(limit=24)

@@ -1,5 +1,6 @@
 """What one visitor holds, without a page: clicks that come while a poll is at work."""
 
+import gc
 import threading
 import weakref
 from dataclasses import replace
@@ -112,3 +113,15 @@ def test_compiling_lets_go_of_visits_that_are_over(visit):
     del over
     engine.freeze()
     assert seen() is None
+
+
+def test_the_collector_rests_during_the_import_and_works_again_after_a_failed_one():
+    collect = gc.collect
+    with pytest.raises(ImportError), engine._collector_off():
+        assert not gc.isenabled()
+        ring = []
+        ring.append(ring)
+        del ring
+        assert gc.collect(2) == 0
+        raise ImportError
+    assert gc.isenabled() and gc.collect is collect and gc.collect() >= 1
