@@ -35,12 +35,13 @@ def neuron(me: Desk, loaded: Loaded, line: str) -> None:
         ranked = found.units(layer - 1)
         units, sd = ranked.unit.tolist(), dict(zip(ranked.unit, ranked.sd))
         chosen = st.selectbox(
-            "Unit, the most varying first",
+            "Unit, by how much it varies",
             [MOST, *units],
             key="watched",  # the Gates page has a "neuron" of its own
             bind="query-params",
             width=240,
-            format_func=lambda u: f"most varying: unit {units[0]}" if u == MOST else f"unit {u}",
+            # Of one wording for all texts: the browser sends a choice back as what it reads.
+            format_func=lambda u: "the most varying" if u == MOST else f"unit {u}",
         )
         unit = units[0] if chosen == MOST else chosen
         table = found.neuron(layer - 1, unit)
