@@ -60,8 +60,9 @@ class Program:
     """A function compiled by XLA for the shapes of the arguments it was made with.
 
     Arguments and results are trees of tensors (or None); arguments may be NumPy arrays as well.
-    Other shapes or types than those it was made for are a ValueError. It runs in a session of its own: what XLA compiles for TensorFlow's eager context stays in
-    memory for good, about 20 MB a program, while a session gives it back when it is closed.
+    Other shapes or types than those it was made for are a ValueError. It runs in a session of its
+    own: what XLA compiles for TensorFlow's eager context stays in memory for good, while a session
+    gives it back when it is closed.
     """
 
     def __init__(self, function: Callable, *arguments: Any):

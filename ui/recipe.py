@@ -17,7 +17,6 @@ RATES = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1]
 #: Fields of the recipe that a preset sets; the seed is the visitor's own.
 PRESET_FIELDS = [f.name for f in fields(AdditionSettings) if f.name != "seed"]
 
-
 PRESETS_HELP = (
     "Exact learns in 200 steps to add numbers of up to 10,000 bits (none wider were tried). "
     "Tutorial, 2017 is the recipe of the tutorial this began with: fixed examples, squared "

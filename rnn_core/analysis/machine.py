@@ -215,8 +215,8 @@ def _agreement(machine: _Machine, steps: _Steps) -> float:
 
 def first_difference(next_: np.ndarray, bit: np.ndarray) -> str | None:
     """How a Mealy machine [S, 4] differs from the full adder, in words; None if it is the same."""
-    todo, met = [(0, 0)], {(0, 0)}
-    for state, carry in todo:
+    frontier, met = [(0, 0)], {(0, 0)}
+    for state, carry in frontier:
         for k, (a, b) in enumerate(INPUTS):
             if bit[state, k] < 0:
                 return f"what it does with {a} + {b} in state S{state} was never seen"
@@ -228,7 +228,7 @@ def first_difference(next_: np.ndarray, bit: np.ndarray) -> str | None:
             pair = int(next_[state, k]), int(ADDER_NEXT[carry, k])
             if pair not in met:
                 met.add(pair)
-                todo.append(pair)
+                frontier.append(pair)
     return None
 
 
